@@ -1,0 +1,6 @@
+"""The command line."""
+
+
+def main() -> int:
+    """Run `villas-rig`."""
+    return 0

@@ -1,0 +1,71 @@
+"""What can go wrong, and whose fault it is.
+
+::
+
+    VillasError
+    ├── ConfigError            a rig file, a VILLASnode config or a mark says something that cannot be
+    │                          (`rigs/lab1.toml: link.baudrat: unknown key, did you mean 'baudrate'?`)
+    ├── SignalError            columns and signals do not fit together (three columns, two signals)
+    ├── FormatError
+    │   ├── DecodeError        a payload or a recording is not what its format says (line 7: 'abc' is no number)
+    │   └── EncodeError        samples that the format or the receiver cannot take (an integer in a float signal)
+    ├── LinkError              the wire: an address in use, a port that is not there
+    │   └── LinkTimeout        nothing came, or nothing could be sent, within the time given
+    └── RigError               the rig broke: it died, never got ready, or vanished; not a failure of the test
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VillasError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(VillasError):
+    """A setting that cannot be; the message names file, key, value and remedy."""
+
+
+class SignalError(VillasError, ValueError):
+    """Columns, names or types that do not fit together."""
+
+
+class FormatError(VillasError, ValueError):
+    """Base of what goes wrong between samples and bytes."""
+
+
+class DecodeError(FormatError):
+    """Bytes that are not what their format says."""
+
+
+class EncodeError(FormatError):
+    """Samples that a format cannot say, or that would harm the receiver."""
+
+
+class LinkError(VillasError, OSError):
+    """An endpoint that cannot be opened, bound or written."""
+
+
+class LinkTimeout(LinkError, TimeoutError):
+    """A bounded wait that ended without what was waited for."""
+
+
+class RigError(VillasError):
+    """The rig broke: not a failure of what is tested, but nothing can be said either."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``", did you mean 'x'?"`` for the closest of `known`, else the list of them.
+
+    >>> nearest("baudrat", ["baudrate", "port"])
+    ", did you mean 'baudrate'?"
+    >>> nearest("zzz", ["b", "a"])
+    ', known are: a, b'
+    """
+    known = sorted(set(known))
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f", did you mean {close[0]!r}?"
+    return f", known are: {', '.join(known)}" if known else ""

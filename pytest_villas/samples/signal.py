@@ -1,0 +1,119 @@
+"""A signal: one named, typed channel of a stream, in all the spellings that a VILLASnode config has for it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pytest_villas.errors import SignalError, nearest
+
+DEFAULT_COUNT = 64
+"""How many float signals a VILLASnode node has that declares none."""
+
+
+class SignalType(enum.Enum):
+    """The four types of a VILLASnode signal; the value is the name in a config."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    COMPLEX = "complex"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy type of a column: float64, int64, bool or complex64 (VILLASnode's complex is two float32)."""
+        return _DTYPES[self]
+
+    @property
+    def letter(self) -> str:
+        """The letter in a signal string such as ``"2f1i"``."""
+        return self.value[0]
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any]) -> SignalType:
+        """Return the type that keeps columns of this NumPy type; SignalError where there is none."""
+        kind = {"f": cls.FLOAT, "i": cls.INTEGER, "u": cls.INTEGER, "b": cls.BOOLEAN, "c": cls.COMPLEX}.get(dtype.kind)
+        if kind is None:
+            raise SignalError(f"a column of {dtype} is no signal: float, integer, boolean or complex numbers are")
+        return kind
+
+
+_DTYPES = {
+    SignalType.FLOAT: np.dtype(np.float64),
+    SignalType.INTEGER: np.dtype(np.int64),
+    SignalType.BOOLEAN: np.dtype(np.bool_),
+    SignalType.COMPLEX: np.dtype(np.complex64),
+}
+_LETTERS = {kind.letter: kind for kind in SignalType}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One channel: its name, its unit as free text, its type, and the value before the first sample (`init`)."""
+
+    name: str = ""
+    unit: str = ""
+    type: SignalType = SignalType.FLOAT
+    init: float | int | bool | complex | None = None
+
+    def __str__(self) -> str:
+        """Write ``name[unit]``, as the header of a VILLASnode file does."""
+        return f"{self.name}[{self.unit}]" if self.unit else self.name
+
+
+SignalSpec: TypeAlias = "str | Mapping[str, Any] | Iterable[Signal | Mapping[str, Any]] | None"
+"""What a VILLASnode `signals` setting may be: ``"2f1i"``, ``{"count": 3, ...}``, a list, or nothing (64 floats)."""
+
+
+def signals_of(spec: SignalSpec) -> tuple[Signal, ...]:
+    """Read a `signals` setting in any of its spellings.
+
+    >>> [s.name for s in signals_of("2f1b")]
+    ['signal0', 'signal1', 'signal2']
+    >>> [s.name for s in signals_of({"count": 2, "name": "x"})]
+    ['x0', 'x1']
+    """
+    if spec is None:
+        return _repeated({"count": DEFAULT_COUNT})
+    if isinstance(spec, str):
+        return _from_string(spec)
+    if isinstance(spec, Mapping):
+        return _repeated(spec) if "count" in spec else (_from_mapping(spec, 0),)
+    return tuple(item if isinstance(item, Signal) else _from_mapping(item, i) for i, item in enumerate(spec))
+
+
+def _from_string(text: str) -> tuple[Signal, ...]:
+    if not re.fullmatch(r"(?:\d*[fibc])+", text):
+        raise SignalError(f"signals {text!r}: a count and a letter each, f float, i integer, b boolean, c complex, as in '2f1i'")
+    kinds = [_LETTERS[letter] for count, letter in re.findall(r"(\d*)([fibc])", text) for _ in range(int(count or 1))]
+    return tuple(Signal(f"signal{i}", "", kind) for i, kind in enumerate(kinds))
+
+
+def _repeated(spec: Mapping[str, Any]) -> tuple[Signal, ...]:
+    count = spec["count"]
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise SignalError(f"signals.count is {count!r}: it has to be an integer of at least 0")
+    one = _from_mapping({key: value for key, value in spec.items() if key != "count"}, 0, default="signal")
+    return tuple(Signal(f"{one.name}{i}", one.unit, one.type, one.init) for i in range(count))
+
+
+def _from_mapping(item: Any, index: int, default: str | None = None) -> Signal:
+    if not isinstance(item, Mapping):
+        raise SignalError(f'signals[{index}] is {item!r}: it has to be a group such as {{ name = "va", type = "float" }}')
+    for key in item:
+        # `enabled` is accepted by VILLASnode's parser and has no meaning for the layout
+        if key not in ("name", "unit", "type", "init", "enabled"):
+            raise SignalError(f"signals[{index}].{key}: unknown key{nearest(key, ('name', 'unit', 'type', 'init'))}")
+    kind = item.get("type", "float")
+    if kind not in {known.value for known in SignalType}:
+        raise SignalError(f"signals[{index}].type is {kind!r}{nearest(str(kind), (known.value for known in SignalType))}")
+    init = item.get("init")
+    if isinstance(init, Mapping):
+        init = complex(init.get("real", 0.0), init.get("imag", 0.0))
+    name = item.get("name", f"signal{index}" if default is None else default)
+    return Signal(str(name), str(item.get("unit", "")), SignalType(kind), init)
