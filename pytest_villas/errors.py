@@ -11,7 +11,8 @@
     │   └── EncodeError        samples that the format or the receiver cannot take (an integer in a float signal)
     ├── LinkError              the wire: an address in use, a port that is not there
     │   └── LinkTimeout        nothing came, or nothing could be sent, within the time given
-    └── RigError               the rig broke: it died, never got ready, or vanished; not a failure of the test
+    ├── RigError               the rig broke: it died, never got ready, or vanished; not a failure of the test
+    └── LimitsNotKept          `run.check()`: limits that are broken, or of which nothing can be said (an AssertionError)
 """
 
 from __future__ import annotations
@@ -54,6 +55,15 @@ class LinkTimeout(LinkError, TimeoutError):
 
 class RigError(VillasError):
     """The rig broke: not a failure of what is tested, but nothing can be said either."""
+
+
+class LimitsNotKept(VillasError, AssertionError):
+    """Not every limit of a run is known to hold; `failed` says whether one is known to be broken."""
+
+    def __init__(self, message: str, *, failed: bool) -> None:
+        """Take the verdicts as text."""
+        super().__init__(message)
+        self.failed = failed
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,1 +1,109 @@
-"""The door to pytest."""
+"""The door to pytest: options and hooks, each of which delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from pytest_villas.errors import ConfigError
+from pytest_villas.fixtures import limits, recording, rig, rig_process, villas_node
+from pytest_villas.report import outcome, terminal
+from pytest_villas.session import SESSION, Session
+from pytest_villas.units import duration
+
+__all__ = ["limits", "recording", "rig", "rig_process", "villas_node"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the group `villas`."""
+    group = parser.getgroup("villas", "hardware in the loop")
+    group.addoption(
+        "--rig", action="append", default=[], metavar="NAME", help="run the tests that use a rig with this one; repeatable"
+    )
+    group.addoption(
+        "--rig-dir", action="append", default=[], type=Path, metavar="DIR", help="look for rig files here first; repeatable"
+    )
+    group.addoption("--rig-list", action="store_true", help="list the rigs that there are, and exit")
+    group.addoption(
+        "--rig-wait", default="0 s", metavar="TIME", help="how long to wait for a rig that another session uses, as in '2 min'"
+    )
+    group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options early, and make the state of the session."""
+    config.addinivalue_line("markers", "limits(**limits): what the runs of this test have to keep: limits(latency_p99='2 ms')")
+    config.addinivalue_line("markers", "needs(*what): skip this test with a rig that does not provide all of that")
+    option = config.getoption
+    try:
+        state = Session.of(
+            config.rootpath, option("--rig"), option("--rig-dir"), wait=duration(option("--rig-wait")), twin=option("--rig-twin")
+        )
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = state
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Answer `--rig-list`."""
+    if not config.getoption("--rig-list"):
+        return None
+    terminal.list_rigs(config.stash[SESSION].registry)
+    return 0
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses a rig once for each `--rig`."""
+    names = metafunc.config.stash[SESSION].names
+    if "rig_process" in metafunc.fixturenames and names:
+        metafunc.parametrize("rig_process", names, indirect=True, scope="session")
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """Explain `assert run.latency.p99 < 2 * ms` by its verdict, and remember what it came to."""
+    verdict = outcome.verdict_of(op, left, right)
+    if verdict is None:
+        return None
+    config.stash[SESSION].compared.append(verdict)
+    return verdict.lines()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell a rig that broke and a measurement that says nothing from a failure of the device."""
+    report = yield
+    compared = item.config.stash[SESSION].compared
+    if report.failed and call.excinfo is not None:
+        outcome.mark(report, outcome.classify(call.excinfo.value, compared))
+    compared.clear()
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Show a broken rig and an undecided test as what they are."""
+    return outcome.shown(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show every run with its latency, delivery and fidelity."""
+    terminal.summarise(terminalreporter, config.stash[SESSION].runs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Stop the rigs, and say by the exit status whether a rig broke or nothing could be concluded."""
+    session.config.stash[SESSION].close()
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reports = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())]
+        session.exitstatus = outcome.exit_status(int(exitstatus), reports)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the rigs, also where the session never finished."""
+    if SESSION in config.stash:
+        config.stash[SESSION].close()

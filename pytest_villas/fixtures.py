@@ -1,0 +1,94 @@
+"""What a test asks for: `rig`, `villas_node`, `recording`, `limits`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_villas.report.terminal import Progress
+from pytest_villas.session import SESSION
+
+if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for NumPy and SciPy
+    from pytest_villas.links.node import VillasNode
+    from pytest_villas.rig.bench import Rig
+    from pytest_villas.rig.rig import RigProcess
+    from pytest_villas.samples import Samples
+
+
+@pytest.fixture(scope="session")
+def rig_process(request: pytest.FixtureRequest) -> Iterator[RigProcess]:
+    """The rig of this part of the session, started once; tests use `rig`."""
+    session = request.config.stash[SESSION]
+    if not hasattr(request, "param"):
+        pytest.skip(f"needs a rig: --rig=NAME, one of {', '.join(session.registry.names())}")
+    yield session.open(request.param)
+    session.close(request.param)
+
+
+@pytest.fixture
+def rig(request: pytest.FixtureRequest, rig_process: RigProcess, limits: dict[str, float | str]) -> Iterator[Rig]:
+    """The rig that `--rig` named: `rig.replay(stimulus)` gives a `Run`.
+
+    With several `--rig` the test runs once for each. Without one, or with one that lacks what `@pytest.mark.needs` asks
+    for, it is skipped.
+    """
+    from pytest_villas.rig.bench import Rig  # noqa: PLC0415
+
+    session = request.config.stash[SESSION]
+    if rig_process.name in session.broken:
+        pytest.skip(f"rig {rig_process.name!r} broke earlier: {session.broken[rig_process.name].splitlines()[0]}")
+    for mark in request.node.iter_markers("needs"):
+        lacking = set(mark.args) - set(rig_process.file.rig.provides) - {rig_process.file.link.kind}
+        if lacking:
+            pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
+
+    progress = Progress(request.config, request.node.name)
+    yield Rig(
+        rig_process,
+        limits,
+        new_folder=lambda: session.new_folder(request.node.name),
+        record=lambda run: session.runs.append((request.node.nodeid, run)),
+        progress=progress,
+    )
+    progress.end()
+
+
+@pytest.fixture
+def limits(request: pytest.FixtureRequest) -> dict[str, float | str]:
+    """What the runs of this test have to keep: the rig file's limits, and nearer ones of `@pytest.mark.limits`."""
+    merged: dict[str, float | str] = {}
+    if "rig_process" in request.fixturenames:
+        merged |= request.getfixturevalue("rig_process").file.limits
+    for mark in reversed(list(request.node.iter_markers("limits"))):
+        merged |= mark.kwargs
+    return merged
+
+
+@pytest.fixture
+def recording(pytestconfig: pytest.Config) -> Callable[[str], Samples]:
+    """Open a recording by its name: `recording("fault")`, or with its suffix `recording("fault.csv")`.
+
+    It is looked for in `fixtures/recordings/` of the project, then in what is shipped.
+    """
+    from pytest_villas import recordings  # noqa: PLC0415
+    from pytest_villas.rig.registry import find_recording  # noqa: PLC0415
+
+    return lambda name: recordings.open(find_recording(name, pytestconfig.rootpath))
+
+
+@pytest.fixture
+def villas_node(pytestconfig: pytest.Config) -> Iterator[Callable[..., VillasNode]]:
+    """Spin up a nanomsg node from a VILLASnode config: `villas_node("nanomsg.conf", "nanomsg_node")`.
+
+    The config is a path, or a file in `fixtures/` of the project or of those that are shipped. Nodes that talk to each
+    other, or a node to itself, are connected when the call returns. With `move=True` the ports, socket files and inproc
+    names of the config are replaced by free ones, the same for all nodes of the test that come from one config, so that
+    tests can run side by side. All nodes are closed at the end of the test.
+    """
+    from pytest_villas.links.bench import NodeBench  # noqa: PLC0415
+    from pytest_villas.rig.registry import find_fixture  # noqa: PLC0415
+
+    with NodeBench(lambda name: find_fixture(name, pytestconfig.rootpath)) as bench:
+        yield bench.open

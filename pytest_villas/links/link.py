@@ -1,0 +1,59 @@
+"""The seam between bytes and the wire: what every transport can do, whatever it is made of."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+
+class Stamp(enum.Enum):
+    """Who took the time of an arrival."""
+
+    USER = "user"
+    """This program, when it read the message."""
+    KERNEL = "kernel"
+    """The kernel, when the message came in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Messages that were lost on our side of the wire, by place; each is counted since the link was opened."""
+
+    send_queue: int = 0
+    """Handed to us and never put on the wire: the peer reads too slowly."""
+    receive_queue: int = 0
+    """Came off the wire and were dropped before we read them: we read too slowly."""
+
+    def since(self, earlier: Losses) -> Losses:
+        """Return what was lost after `earlier` was taken."""
+        return Losses(self.send_queue - earlier.send_queue, self.receive_queue - earlier.receive_queue)
+
+
+class Link(Protocol):
+    """Both directions to one peer. Everything is bounded: no call waits longer than it was told to."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Who stamps arrivals."""
+
+    def open(self) -> Self:
+        """Bind and connect. Connecting goes on in the background; LinkError where an endpoint is not to be had."""
+
+    def wait_connected(self, timeout: int) -> None:
+        """Wait until every direction has a peer, at most `timeout` ns; LinkTimeout names what has none."""
+
+    def send(self, payload: bytes) -> bool:
+        """Send one message without waiting; False where it could not even be queued."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while a message waits to be received."""
+
+    def receive(self) -> tuple[int, bytes] | None:
+        """Return the next message and its arrival on the clock of `time.monotonic_ns()`, None where there is none."""
+
+    def losses(self) -> Losses:
+        """Return what was lost on our side since the link was opened."""
+
+    def close(self) -> None:
+        """Close both directions; what was sent is given a moment to leave."""

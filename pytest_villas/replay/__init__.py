@@ -1,0 +1,1 @@
+"""Replay: send at absolute deadlines, stamp what arrives, decode and judge afterwards."""

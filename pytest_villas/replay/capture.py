@@ -1,0 +1,92 @@
+"""What a replay left: when each message was meant to leave and left, and what arrived when. It lives in one file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.errors import DecodeError
+from pytest_villas.samples import NO_TIME, Int64s
+
+FILE = "capture.npz"
+"""Name of the file in the folder of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The raw outcome of a replay. Times are int64 ns since the Unix epoch, from the monotonic clock.
+
+    Attributes:
+        meant: shape (n,), when each message was to be sent.
+        sent: shape (n,), when it was handed to the link; `NO_TIME` where the replay ended before.
+        refused: shape (n,) bool, the link's queue was full.
+        received: shape (k,), the arrival of each message.
+        offsets, blob: message i is `blob[offsets[i]:offsets[i + 1]]`, uint8.
+        clock_step: how far the wall clock moved against the monotonic clock during the run, ns.
+        send_queue, receive_queue: messages lost on our side, by place.
+        complete: False where the replay was stopped before its end.
+        scheduling: what the operating system granted to the sending process, for people.
+    """
+
+    meant: Int64s
+    sent: Int64s
+    refused: npt.NDArray[np.bool_]
+    received: Int64s
+    offsets: Int64s
+    blob: npt.NDArray[np.uint8]
+    clock_step: int = 0
+    send_queue: int = 0
+    receive_queue: int = 0
+    complete: bool = True
+    scheduling: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def payloads(self) -> list[bytes]:
+        """Return the messages that arrived, in order."""
+        data, at = self.blob.tobytes(), self.offsets.tolist()
+        return [data[start:end] for start, end in pairwise(at)]
+
+    def save(self, folder: Path) -> Path:
+        """Write the capture to the folder and wait until it is on the disk. Returns the file."""
+        path = folder / FILE
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, **{name: np.asarray(value) for name, value in asdict(self).items()})  # type: ignore[arg-type]  # its stub takes allow_pickle from any name
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> Capture:
+        """Read what `save` wrote; DecodeError where it is not there or damaged."""
+        path = folder / FILE
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                values: dict[str, Any] = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise DecodeError(f"{path}: no capture can be read from it: {error}") from error
+        for name in ("clock_step", "send_queue", "receive_queue"):
+            values[name] = int(values[name])
+        values |= {"complete": bool(values["complete"]), "scheduling": str(values["scheduling"])}
+        values["notes"] = tuple(map(str, values["notes"]))
+        return cls(**values)
+
+
+def blob_of(payloads: list[bytes]) -> tuple[Int64s, npt.NDArray[np.uint8]]:
+    """Join messages. Returns offsets, shape (k + 1,), and the bytes."""
+    sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    return offsets, np.frombuffer(b"".join(payloads), np.uint8)
+
+
+def to_epoch(monotonic: npt.ArrayLike, offset: int) -> Int64s:
+    """Move monotonic times to the epoch; 0, which no monotonic time is, stands for `NO_TIME`."""
+    times = np.asarray(monotonic, np.int64)
+    return np.where(times == 0, NO_TIME, times + offset)

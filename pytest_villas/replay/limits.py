@@ -1,0 +1,79 @@
+"""The limits that a rig file, `@pytest.mark.limits` and `run.check()` may declare, by name.
+
+===============================================  =============================================================
+`latency_p99`, `send_lag_p99`, `owd_max`, ...    a quantile (p50 p90 p95 p99 p999 p9999 max) of a distribution
+`loss`, `longest_loss`, `duplicates`, ...        a count, at most
+`loss_ratio`                                     lost / sent, at most
+`jitter`                                         RFC 3550, at most
+`nrmse`, `delay`, `offset`, `gain_error`         of every channel, in size, at most; `gain_error` is gain - 1
+===============================================  =============================================================
+
+Integers and booleans have no nrmse: with that limit they have to be equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_villas.errors import ConfigError, nearest
+
+if TYPE_CHECKING:  # the names are checked in sessions that measure nothing
+    from pytest_villas.measure.channel import ChannelFidelity
+    from pytest_villas.measure.verdict import Verdict
+    from pytest_villas.replay.run import Run
+
+_QUANTILES: Final = ("p50", "p90", "p95", "p99", "p999", "p9999", "max")
+_DISTRIBUTIONS: Final = ("latency", "send_lag", "owd", "pdv", "gap_received", "gap_sent")
+_COUNTS: Final = {"loss": "lost"} | {
+    name: name
+    for name in ("late", "loss_periods", "longest_loss", "duplicates", "reordered", "reorder_extent", "rejected", "unmatched")
+}
+_CHANNEL: Final = ("nrmse", "delay", "offset", "gain_error")
+NAMES: Final = (
+    *(f"{distribution}_{quantile}" for distribution in _DISTRIBUTIONS for quantile in _QUANTILES),
+    *_COUNTS, "loss_ratio", "jitter", *_CHANNEL,
+)  # fmt: skip
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise ConfigError for a limit that there is not, with the nearest one."""
+    for name in names:
+        if name not in NAMES:
+            close = nearest(name, NAMES)
+            raise ConfigError(
+                f"limits.{name}: no such limit{close if 'did you mean' in close else ', see pytest_villas.replay.limits'}"
+            )
+
+
+def judge(run: Run, name: str, limit: float | str) -> list[Verdict]:
+    """Hold a run against one limit. Returns one verdict, or one for each channel of its fidelity."""
+    check_names([name])
+    if name in _COUNTS:
+        return [getattr(run.delivery, _COUNTS[name]) <= limit]
+    if name == "loss_ratio":
+        return [run.delivery.loss_ratio <= limit]
+    if name == "jitter":
+        return [run.latency.jitter <= limit]
+    if name in _CHANNEL:
+        return [_of_channel(channel, name, limit) for channel in run.fidelity.channels if name == "nrmse" or _is_numeric(channel)]
+    match = re.fullmatch(rf"(.*)_({'|'.join(_QUANTILES)})", name)
+    assert match is not None
+    times = run.latency if match[1] == "latency" else getattr(run.latency, match[1])
+    return [getattr(times, match[2]) <= limit]
+
+
+def _is_numeric(channel: ChannelFidelity) -> bool:
+    return channel.type.value in {"float", "complex"}
+
+
+def _of_channel(channel: ChannelFidelity, name: str, limit: float | str) -> Verdict:
+    if not _is_numeric(channel):
+        return channel.bit_exact()
+    if name == "gain_error":
+        gain = channel.gain
+        return abs(replace(gain, what=f"{gain.what} error", value=gain.value - 1.0, interval=None)) <= limit
+    estimates = {"nrmse": channel.nrmse, "delay": channel.delay, "offset": channel.offset}
+    return abs(estimates[name]) <= limit

@@ -1,0 +1,122 @@
+"""The parent's side of the worker process."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pytest_villas.errors import LinkError, LinkTimeout, RigError
+from pytest_villas.links import Link
+from pytest_villas.replay import hot
+from pytest_villas.replay.capture import Capture, blob_of
+from pytest_villas.replay.commands import Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.units import format_duration, s
+
+Watch = Callable[[int, int, int], None]
+"""Called four times a second while a replay runs, with messages sent, messages received and the total to send.
+
+It may raise: the replay is then stopped and its capture kept.
+"""
+
+_START_NS = 30 * s
+"""How long an interpreter may take to start on a machine that is busy."""
+_GRACE_NS = 3 * s
+"""How long the worker may take to store a capture, beyond a second for every 10 MB."""
+
+
+class Worker:
+    """A process of its own that sends and receives; NNG must not be forked, so it is a fresh interpreter."""
+
+    def __init__(self) -> None:
+        """Start the process; it answers from the first command on."""
+        ours, theirs = socket.socketpair()
+        self._progress = os.memfd_create("villas-progress")
+        os.ftruncate(self._progress, hot.PROGRESS.size)
+        self._shared = mmap.mmap(self._progress, hot.PROGRESS.size)
+        command = [sys.executable, "-m", "pytest_villas.replay.worker", str(theirs.fileno()), str(self._progress)]
+        self._process = subprocess.Popen(
+            command, pass_fds=(theirs.fileno(), self._progress), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        theirs.close()
+        self._connection = Connection(ours.detach())
+
+    def open(self, link: Link) -> str:
+        """Open the link in the worker. Returns what scheduling the worker was granted."""
+        return str(self._ask(Open(link), _START_NS))
+
+    def wait_connected(self, timeout: int) -> None:
+        """Wait until the link has its peers; LinkTimeout names what is missing after `timeout` ns."""
+        self._ask(Connected(timeout), timeout + _GRACE_NS)
+
+    def hear(self, timeout: int) -> bool:
+        """Wait for a first message from the peer; False where none came within `timeout` ns."""
+        return bool(self._ask(Heard(timeout), timeout + _GRACE_NS))
+
+    def replay(self, payloads: list[bytes], job: Callable[..., Replay], watch: Watch) -> Capture | Late:
+        """Run one replay and return its capture, which is on the disk by then."""
+        offsets, blob = blob_of(payloads)
+        command = job(offsets=offsets, blob=blob.tobytes())
+        self._connection.send(command)
+        length = int(command.due[-1]) + command.tail
+        end = max(command.start, time.monotonic_ns()) + length + _GRACE_NS + len(blob) * 100
+        try:
+            while not self._connection.poll(0.25):
+                self._check(end)
+                sent, received, _ = hot.PROGRESS.unpack_from(self._shared, 0)
+                watch(sent, received, len(payloads))
+        except BaseException:
+            self._stop()
+            raise
+        answer = self._receive()
+        return answer if isinstance(answer, Late) else Capture.load(Path(answer).parent)
+
+    def close(self) -> None:
+        """End the process; it closes its link first, and is killed where that takes too long."""
+        self._connection.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._shared.close()
+        os.close(self._progress)
+
+    def _stop(self) -> None:
+        """Stop a replay and wait until its capture is stored."""
+        try:
+            self._connection.send(Stop())
+            if self._connection.poll(_GRACE_NS / s):
+                self._connection.recv()
+        except (OSError, EOFError):
+            pass  # it died before; what killed the replay is being raised already
+
+    def _ask(self, command: object, timeout: int) -> Any:
+        self._connection.send(command)
+        end = time.monotonic_ns() + timeout
+        while not self._connection.poll(0.25):
+            self._check(end)
+        return self._receive()
+
+    def _receive(self) -> Any:
+        try:
+            answer = self._connection.recv()
+        except (EOFError, ConnectionError):
+            self._process.wait(5)
+            raise LinkError(f"the replay process ended with status {self._process.returncode}") from None
+        if isinstance(answer, LinkError | RigError):
+            raise answer
+        return answer
+
+    def _check(self, end: int) -> None:
+        if (status := self._process.poll()) is not None and not self._connection.poll():
+            raise LinkError(f"the replay process ended with status {status}")
+        if time.monotonic_ns() > end:
+            raise LinkTimeout(f"the replay process did not answer, {format_duration(time.monotonic_ns() - end)} over its time")

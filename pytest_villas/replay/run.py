@@ -1,0 +1,160 @@
+"""A run: what was sent and what came back, matched, counted, timed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.errors import LimitsNotKept
+from pytest_villas.measure.clock import Clock
+from pytest_villas.measure.delivery import Delivery, delivery
+from pytest_villas.measure.fidelity import Fidelity, fidelity
+from pytest_villas.measure.latency import Latency, latency
+from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
+from pytest_villas.measure.verdict import Outcome, Verdict
+from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.limits import judge
+from pytest_villas.replay.replay import Exchange
+from pytest_villas.samples import NO_TIME, Int64s, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How responses are matched, and when they are too late: the `[match]` and `[clock]` of a rig file, in numbers.
+
+    Attributes:
+        by: what both sides have in common.
+        bits: width of sequence numbers.
+        tag, step: the signals of a rig with a clock of its own; see `[match]`.
+        late_after: ns after which a response counts as lost.
+        clock: that of the stamps which responses carry.
+        warm_up, cool_down: ns that do not count for latency.
+    """
+
+    by: Literal["sequence", "origin", "waveform"] = "sequence"
+    bits: int = 63
+    tag: str | None = None
+    step: str | None = None
+    late_after: int = 1_000_000_000
+    clock: Clock = field(default_factory=Clock)
+    warm_up: int = 0
+    cool_down: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One replay and what is known of it.
+
+    Attributes:
+        rig: name of the rig.
+        stimulus: as sent, without the lead; `origin` is when each sample was meant to be sent.
+        response: as received from the beginning of the stimulus on, with `received`.
+        match: which response answers which sample.
+        delivery: what was lost, duplicated, reordered or rejected.
+        latency: from when a sample was meant to be sent to its response, and all other times.
+        fidelity: how the response compares with the reference, for each channel.
+        capture: the raw outcome.
+        folder: where stimulus, capture, response and reference are stored.
+        limits: what `check` holds the run against.
+    """
+
+    rig: str
+    stimulus: Samples
+    response: Samples
+    match: Match
+    delivery: Delivery
+    latency: Latency
+    fidelity: Fidelity
+    capture: Capture
+    folder: Path
+    limits: Mapping[str, float | str] = field(default_factory=dict)
+
+    def judge(self, **limits: float | str) -> list[Verdict]:
+        """Hold the run against every limit of the rig file, of the test's marks and of this call (the nearest wins).
+
+        Raises ConfigError for a limit that there is not.
+        """
+        return [verdict for name, limit in {**self.limits, **limits}.items() for verdict in judge(self, name, limit)]
+
+    def check(self, **limits: float | str) -> None:
+        """Raise LimitsNotKept, an AssertionError with all verdicts, unless every limit is known to hold."""
+        verdicts = self.judge(**limits)
+        bad = [verdict for verdict in verdicts if not verdict]
+        if bad:
+            lines = [line for verdict in bad for line in verdict.lines()]
+            held = f"{len(verdicts) - len(bad)} of {len(verdicts)} limits are kept"
+            text = "\n".join([held, *lines, f"capture: {self.folder}"])
+            raise LimitsNotKept(text, failed=any(verdict.outcome is Outcome.FAIL for verdict in bad))
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A replay matched, counted and timed; what `Run` has before its response is compared with a reference."""
+
+    stimulus: Samples
+    response: Samples
+    match: Match
+    delivery: Delivery
+    latency: Latency
+
+
+def timed(exchange: Exchange, how: Matching) -> Timed:
+    """Match an exchange and measure delivery and latency. What answers the lead is left out."""
+    capture, lead = exchange.capture, exchange.lead
+    stimulus = exchange.stimulus[lead:]
+    response = exchange.response[_answers(exchange, how)]
+    meant, sent = capture.meant[lead:], capture.sent[lead:]
+    match = _match(stimulus, sent, response, how)
+    dropped = {"send_queue": capture.send_queue + int(capture.refused[lead:].sum()), "receive_queue": capture.receive_queue}
+    late_after = how.late_after
+    return Timed(
+        stimulus,
+        response,
+        match,
+        delivery(
+            match, sent, response.received, t_max=late_after, rejected=len(exchange.rejected), dropped=dropped
+        ),
+        latency(
+            meant, sent, match.of_stimulus(response.received), match.of_stimulus(response.origin),
+            warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock,
+        ),
+    )  # fmt: skip
+
+
+def tags(response: Samples, tag: str) -> Int64s:
+    """Return the numbers in a tag signal; -1 where it holds no whole number of at least 0."""
+    values = np.real(response[tag]).astype(np.float64)
+    whole = np.rint(values)
+    sound = np.isfinite(values) & (np.abs(values - whole) < 0.1) & (whole >= 0)
+    return np.where(sound, whole, -1).astype(np.int64)
+
+
+def _answers(exchange: Exchange, how: Matching) -> npt.NDArray[np.bool_]:
+    """Say which responses are not answers to the lead, nor to what was sent before it."""
+    response, lead = exchange.response, exchange.lead
+    if how.tag is not None:
+        numbers = tags(response, how.tag)
+        return np.asarray((numbers < 0) | (numbers >= exchange.stimulus.sequence[lead]))
+    if lead == 0 or how.by == "waveform":
+        return np.asarray(response.received >= exchange.capture.meant[lead])
+    if how.by == "origin":
+        return np.asarray((response.origin == NO_TIME) | (response.origin >= exchange.stimulus.origin[lead]))
+    answers = np.ones(len(response), np.bool_)
+    answers[by_sequence(exchange.stimulus.sequence[:lead], response.sequence, bits=how.bits).response] = False
+    return answers
+
+
+def _match(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -> Match:
+    if how.tag is not None:
+        return by_tag(stimulus.sequence, np.real(response[how.tag]))
+    if how.by == "origin":
+        return by_origin(stimulus.origin, response.origin)
+    if how.by == "waveform":
+        delay = fidelity(stimulus, response, times=(sent, response.received)).delay
+        return by_waveform(sent, response.received, round(float(delay)) if delay.status == "ok" else 0)
+    return by_sequence(stimulus.sequence, response.sequence, bits=how.bits, sent_at=sent, received_at=response.received)

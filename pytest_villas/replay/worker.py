@@ -1,0 +1,115 @@
+"""The process that replays: it owns the link, and between two replays it reads and drops what the rig sends.
+
+It is started as `python -m pytest_villas.replay.worker CONTROL PROGRESS` with two inherited descriptors: a socket that
+carries the commands below, and shared memory for progress. It ends when the other side of the socket is gone.
+"""
+
+from __future__ import annotations
+
+import mmap
+import select
+import signal
+import sys
+import time
+from itertools import pairwise
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from pytest_villas.errors import VillasError
+from pytest_villas.links import Link
+from pytest_villas.replay import hot, realtime
+from pytest_villas.replay.capture import Capture, blob_of, to_epoch
+from pytest_villas.replay.commands import Connected, Heard, Late, Open, Replay, Stop
+
+
+def main(control: int, progress: int) -> None:
+    """Serve commands until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which then tells us
+    connection = Connection(control)
+    shared = mmap.mmap(progress, hot.PROGRESS.size)
+    scheduling = realtime.claim()
+    link: Link | None = None
+    try:
+        while True:
+            heard = _idle(link, connection)
+            command = connection.recv()
+            try:
+                match command:
+                    case Open():
+                        link = command.link.open()
+                        connection.send(scheduling)
+                    case Connected():
+                        assert link is not None
+                        link.wait_connected(command.timeout)
+                        connection.send(None)
+                    case Heard():
+                        assert link is not None
+                        connection.send(heard or _hear(link, command.timeout))
+                    case Replay():
+                        assert link is not None
+                        connection.send(_replay(link, command, connection, shared, scheduling))
+                    case Stop():
+                        pass  # nothing runs any more
+                    case _:
+                        raise TypeError(f"{command!r} is no command")
+            except VillasError as error:
+                connection.send(error)
+    except (EOFError, ConnectionError):
+        pass
+    finally:
+        if link is not None:
+            link.close()
+
+
+def _idle(link: Link | None, connection: Connection) -> bool:
+    """Drop what arrives until there is a command, so that no queue fills up. Returns True if anything came."""
+    heard = False
+    while True:
+        watched = [connection.fileno()] + ([link.fileno()] if link else [])
+        ready, _, _ = select.select(watched, (), ())
+        if connection.fileno() in ready:
+            return heard
+        assert link is not None
+        while link.receive() is not None:
+            heard = True
+            if connection.poll():
+                return heard
+
+
+def _hear(link: Link, timeout: int) -> bool:
+    ready, _, _ = select.select([link.fileno()], (), (), timeout / 1e9)
+    return bool(ready)
+
+
+def _replay(link: Link, job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str) -> Path | Late:
+    at = job.offsets.tolist()
+    payloads = [job.blob[a:b] for a, b in pairwise(at)]
+    due = (job.due + job.start).tolist()
+    while link.receive() is not None:
+        pass
+    before = link.losses()
+    if (late := time.monotonic_ns() - job.start) > 0:
+        return Late(late)
+    traffic = hot.run(link, payloads, due, job.tail, connection.fileno(), shared)
+    lost = link.losses().since(before)
+    offsets, blob = blob_of(traffic.payloads)
+    capture = Capture(
+        meant=job.due + (job.start + job.epoch_offset),
+        sent=to_epoch(traffic.sent, job.epoch_offset),
+        refused=np.frombuffer(bytes(traffic.refused), np.bool_),
+        received=to_epoch(traffic.received, job.epoch_offset),
+        offsets=offsets,
+        blob=blob,
+        clock_step=time.time_ns() - time.monotonic_ns() - job.epoch_offset,
+        send_queue=lost.send_queue,
+        receive_queue=lost.receive_queue,
+        complete=traffic.complete,
+        scheduling=scheduling,
+    )
+    return capture.save(job.folder)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

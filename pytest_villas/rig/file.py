@@ -1,0 +1,225 @@
+"""A rig file: what a rig is, how to reach it, how to start it, and what it has to keep. TOML, validated whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.units import duration
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE_PREFIX = "VILLAS_RIG_"
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a rig file: a misspelt key is an error."""
+
+
+class About(Section, frozen=True):
+    """`[rig]`: what it is for people, what it inherits, and what `--rig-twin` runs instead."""
+
+    description: str = ""
+    extends: str | None = None
+    twin: str | None = None
+    provides: tuple[str, ...] = ()
+
+
+class LinkSection(Section, frozen=True):
+    """`[link]`: where the stimulus goes and the response comes from: a node of a VILLASnode config.
+
+    As `peer` we are the mirror image of the node, as `self` we are the node. With `move`, the ports and socket files
+    of the config are replaced by free ones, for a rig that is started here and is given the moved config.
+    """
+
+    kind: Literal["nanomsg"] = "nanomsg"
+    config: str = ""
+    node: str = ""
+    role: Literal["peer", "self"] = "peer"
+    move: bool = False
+    max_bytes: int = 1500
+    connect_timeout: str = "5 s"
+
+
+class LaunchSection(Section, frozen=True):
+    """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}` are replaced.
+
+    `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output.
+    """
+
+    command: tuple[str, ...] = ()
+    ready: str = "sample"
+    timeout: str = "20 s"
+
+
+class MatchSection(Section, frozen=True):
+    """`[match]`: how a response is recognised as the answer to a stimulus.
+
+    `by` is `sequence`, `origin` or `waveform`. A rig that steps by its own clock keeps neither stamp; where it passes
+    a value through unchanged, `tag` names the signal that carries the stimulus' number there and back, and `step` the
+    signal in which the rig counts its own steps.
+    """
+
+    by: Literal["sequence", "origin", "waveform"] = "sequence"
+    bits: Literal[16, 32, 64] = 64
+    tag: str | None = None
+    step: str | None = None
+    late_after: str = "1 s"
+
+
+class ClockSection(Section, frozen=True):
+    """`[clock]`: how the rig's clock relates to ours, and the bound on its error."""
+
+    relation: Literal["same", "ptp", "ntp", "unknown"] = "unknown"
+    error: str = "0 us"
+
+
+class ReplaySection(Section, frozen=True):
+    """`[replay]`: `lead` is how long the rig gets its signals at rest before a stimulus begins."""
+
+    lead: str = "0 s"
+    warm_up: str = "500 ms"
+    cool_down: str = "50 ms"
+
+
+class ReferenceSection(Section, frozen=True):
+    """`[reference]`: a program that computes the right response; without it the stimulus itself is the reference.
+
+    In `command`, `{python}`, `{stimulus}` (an .npz recording to read) and `{response}` (one to write) are replaced.
+    With a `tag` in `[match]`, it gets the stimulus as the rig took it, one sample for each step of the rig.
+    """
+
+    command: tuple[str, ...] = ()
+    timeout: str = "60 s"
+
+
+class RigFile(Section, frozen=True):
+    """A whole rig file; each attribute is the table of that name."""
+
+    rig: About = About()
+    link: LinkSection = LinkSection()
+    launch: LaunchSection = LaunchSection()
+    match: MatchSection = MatchSection()
+    clock: ClockSection = ClockSection()
+    replay: ReplaySection = ReplaySection()
+    reference: ReferenceSection = ReferenceSection()
+    limits: dict[str, float | str | dict[str, float | str]] = {}
+    identity: dict[str, str] = {}
+
+
+_DURATIONS = {
+    "link": ("connect_timeout",),
+    "launch": ("timeout",),
+    "match": ("late_after",),
+    "clock": ("error",),
+    "replay": ("lead", "warm_up", "cool_down"),
+    "reference": ("timeout",),
+}
+
+
+def load(path: Path, find: Any = None) -> RigFile:
+    """Read a rig file with all that it extends. `find(name)` returns the path of another rig.
+
+    Paths in a file are relative to that file. Raises ConfigError naming file, key, value and remedy.
+    """
+    merged = _merged(path, find, ())
+    try:
+        rig = msgspec.convert(merged, RigFile)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_readable(error)}") from None
+    for table, keys in _DURATIONS.items():
+        for key in keys:
+            try:
+                duration(getattr(getattr(rig, table), key))
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {table}.{key}: {error}") from None
+    if not rig.link.config or not rig.link.node:
+        raise ConfigError(f"{path}: link: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
+    if rig.link.move and rig.link.role == "peer" and "{config}" not in " ".join(rig.launch.command):
+        raise ConfigError(
+            f"{path}: link.move: the rig has to be started here with the moved config: put {{config}} into launch.command"
+        )
+    return rig
+
+
+def _merged(path: Path, find: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        raise ConfigError(f"{path}: rig.extends: {' -> '.join(p.stem for p in (*seen, path))} never ends")
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is no TOML: {error}") from None
+    table = {key: _expanded(value, path, key) for key, value in table.items()}
+    _anchor(table, path.parent.resolve())
+    base = table.get("rig", {}).get("extends") if isinstance(table.get("rig"), dict) else None
+    if base is None:
+        return table
+    if find is None:
+        raise ConfigError(f"{path}: rig.extends: {base!r} cannot be looked up here")
+    return _merge(_merged(find(base), find, (*seen, path)), table)
+
+
+def _merge(far: dict[str, Any], near: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merge(far[key], near[key])
+        for key in far.keys() & near.keys()
+        if isinstance(far[key], dict) and isinstance(near[key], dict)
+    }
+    return far | near | both
+
+
+def _expanded(value: Any, path: Path, place: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _expanded(item, path, f"{place}.{key}".lstrip(".")) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expanded(item, path, f"{place}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def expand(match: re.Match[str]) -> str:
+        name = match[1]
+        if not name.startswith(_VARIABLE_PREFIX):
+            raise ConfigError(f"{path}: {place}: ${{{name}}}: only variables that start with {_VARIABLE_PREFIX} are replaced")
+        if name not in os.environ:
+            raise ConfigError(f"{path}: {place}: ${{{name}}}: the variable is not set")
+        return os.environ[name]
+
+    return _VARIABLE.sub(expand, value)
+
+
+def _anchor(table: dict[str, Any], folder: Path) -> None:
+    """Make paths absolute, while it is known in which file they were written."""
+    link = table.get("link")
+    if isinstance(link, dict) and isinstance(link.get("config"), str):
+        link["config"] = str((folder / link["config"]).resolve())
+    for name in ("launch", "reference"):
+        section = table.get(name)
+        if isinstance(section, dict) and isinstance(section.get("command"), list):
+            section["command"] = [_anchored(word, folder) for word in section["command"]]
+
+
+def _anchored(word: Any, folder: Path) -> Any:
+    """Return the absolute path of a word that names a file beside the rig file, else the word."""
+    if isinstance(word, str) and word and not word.startswith(("-", "{")) and (folder / word).is_file():
+        return str((folder / word).resolve())
+    return word
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    """Turn msgspec's words into `link.baudrat: unknown key, did you mean 'baudrate'?`."""
+    text, _, place = str(error).partition(" - at `$")
+    place = place.rstrip("`").lstrip(".").replace("[...]", "")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text):
+        table: Any = RigFile
+        for part in filter(None, place.split(".")):
+            table = {field.name: field.type for field in msgspec.structs.fields(table)}[part]
+        known = [field.name for field in msgspec.structs.fields(table)]
+        return f"{'.'.join(filter(None, (place, unknown[1])))}: unknown key{nearest(unknown[1], known)}"
+    return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"

@@ -1,0 +1,91 @@
+"""What one pytest session keeps: the rigs asked for, the runs made, and what broke. The only state of the plugin."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_villas.errors import RigError
+from pytest_villas.rig.registry import Registry
+
+if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
+    from pytest_villas.measure import Verdict
+    from pytest_villas.replay.run import Run
+    from pytest_villas.rig.rig import RigProcess
+
+SESSION = pytest.StashKey["Session"]()
+_KEPT_RUNS = 50
+"""Folders of runs that are kept; the oldest go first."""
+
+
+@dataclass
+class Session:
+    """The state of a session.
+
+    Attributes:
+        registry: where rigs are found.
+        root: of the project; captures go to `.villas/runs` in it.
+        names: the rigs that were asked for.
+        wait: how long to wait for a rig that is in use, ns.
+        runs: the id of the test and its run, in order.
+        broken: why a rig is not used any more, by its name.
+        compared: the verdicts of comparisons of the running test that did not hold.
+    """
+
+    registry: Registry
+    root: Path
+    names: tuple[str, ...] = ()
+    wait: int = 0
+    runs: list[tuple[str, Run]] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+    compared: list[Verdict] = field(default_factory=list)
+    _open: dict[str, RigProcess] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, root: Path, names: Sequence[str], folders: Sequence[Path], *, wait: int, twin: bool) -> Session:
+        """Look the rigs up; ConfigError with the nearest name for one that is not there."""
+        registry = Registry.of(root, folders)
+        for name in names:
+            registry.path(name)
+        if twin:
+            names = [registry.load(name).rig.twin or name for name in names]
+        return cls(registry, root, tuple(dict.fromkeys(names)), wait)
+
+    def open(self, name: str) -> RigProcess:
+        """Start a rig; RigError where it breaks."""
+        from pytest_villas.rig.rig import RigProcess  # noqa: PLC0415 - only a session with a rig needs it
+
+        folder = self.new_folder(f"{name}-log")
+        try:
+            self._open[name] = RigProcess(name, self.registry.load(name), folder=folder, wait=self.wait)
+        except RigError as error:
+            self.broken[name] = str(error)
+            raise
+        return self._open[name]
+
+    def close(self, *names: str) -> None:
+        """Stop these rigs, or all that are open."""
+        for name in names or tuple(self._open):
+            if name in self._open:
+                self._open.pop(name).close()
+
+    def new_folder(self, label: str) -> Path:
+        """Make the folder of a run, named by the time and the test, and remove the oldest beyond fifty."""
+        home = self.root / ".villas"
+        readable = re.sub(r"[^A-Za-z0-9_.=-]+", "_", label).strip("_")[-80:]
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{readable}"
+        number, folder = 1, home / "runs" / stem
+        while folder.exists():
+            number, folder = number + 1, home / "runs" / f"{stem}-{number}"
+        folder.mkdir(parents=True)
+        (home / ".gitignore").write_text("*\n")
+        for old in sorted(folder.parent.iterdir())[:-_KEPT_RUNS]:
+            shutil.rmtree(old, ignore_errors=True)
+        return folder

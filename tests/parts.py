@@ -1,0 +1,39 @@
+"""Real parts that a test needs: skipped by name where one is missing, failed where all are required."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+from typing import NoReturn
+
+import pytest
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("PYTEST_VILLAS_REQUIRE_ALL") == "1":
+        pytest.fail(f"{what} is missing, and PYTEST_VILLAS_REQUIRE_ALL=1")
+    pytest.skip(f"needs {what}")
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program."""
+    path = shutil.which(name)
+    if path is None:
+        _missing(f"{name} (Debian: {package})")
+    return path
+
+
+def module(name: str, extra: str) -> None:
+    """Make sure that a module can be imported."""
+    if importlib.util.find_spec(name) is None:
+        _missing(f"{name} (pip install pytest-villas[{extra}])")
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
