@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_villas.errors import RigError
 from pytest_villas.report.terminal import Progress
 from pytest_villas.session import SESSION
 
@@ -18,27 +19,37 @@ if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for N
 
 
 @pytest.fixture(scope="session")
-def rig_process(request: pytest.FixtureRequest) -> Iterator[RigProcess]:
-    """The rig of this part of the session, started once; tests use `rig`."""
+def rig_process(request: pytest.FixtureRequest) -> Iterator[RigProcess | RigError]:
+    """The rig of this part of the session, started once, or why it could not be; tests use `rig`."""
     session = request.config.stash[SESSION]
     if not hasattr(request, "param"):
         pytest.skip(f"needs a rig: --rig=NAME, one of {', '.join(session.registry.names())}")
-    yield session.open(request.param)
+    try:
+        process = session.open(request.param)
+    except RigError as error:
+        yield error
+        return
+    yield process
     session.close(request.param)
 
 
 @pytest.fixture
-def rig(request: pytest.FixtureRequest, rig_process: RigProcess, limits: dict[str, float | str]) -> Iterator[Rig]:
+def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limits: dict[str, float | str]) -> Iterator[Rig]:
     """The rig that `--rig` named: `rig.replay(stimulus)` gives a `Run`.
 
     With several `--rig` the test runs once for each. Without one, or with one that lacks what `@pytest.mark.needs` asks
-    for, it is skipped.
+    for, it is skipped; so are the tests after the one in which the rig broke.
     """
     from pytest_villas.rig.bench import Rig  # noqa: PLC0415
 
     session = request.config.stash[SESSION]
-    if rig_process.name in session.broken:
-        pytest.skip(f"rig {rig_process.name!r} broke earlier: {session.broken[rig_process.name].splitlines()[0]}")
+    if isinstance(rig_process, RigError):
+        if rig_process in session.told:
+            pytest.skip(f"the rig broke earlier: {str(rig_process).splitlines()[0]}")
+        session.told.append(rig_process)
+        raise rig_process
+    if rig_process.broken:
+        pytest.skip(f"the rig broke earlier: {rig_process.broken.splitlines()[0]}")
     for mark in request.node.iter_markers("needs"):
         lacking = set(mark.args) - set(rig_process.file.rig.provides) - {rig_process.file.link.kind}
         if lacking:
@@ -60,7 +71,8 @@ def limits(request: pytest.FixtureRequest) -> dict[str, float | str]:
     """What the runs of this test have to keep: the rig file's limits, and nearer ones of `@pytest.mark.limits`."""
     merged: dict[str, float | str] = {}
     if "rig_process" in request.fixturenames:
-        merged |= request.getfixturevalue("rig_process").file.limits
+        process = request.getfixturevalue("rig_process")
+        merged |= {} if isinstance(process, RigError) else process.file.limits
     for mark in reversed(list(request.node.iter_markers("limits"))):
         merged |= mark.kwargs
     return merged

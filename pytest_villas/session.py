@@ -35,7 +35,7 @@ class Session:
         names: the rigs that were asked for.
         wait: how long to wait for a rig that is in use, ns.
         runs: the id of the test and its run, in order.
-        broken: why a rig is not used any more, by its name.
+        told: why rigs could not be started, once a test has said so.
         compared: the verdicts of comparisons of the running test that did not hold.
     """
 
@@ -44,7 +44,7 @@ class Session:
     names: tuple[str, ...] = ()
     wait: int = 0
     runs: list[tuple[str, Run]] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
+    told: list[RigError] = field(default_factory=list)
     compared: list[Verdict] = field(default_factory=list)
     _open: dict[str, RigProcess] = field(default_factory=dict)
 
@@ -63,11 +63,7 @@ class Session:
         from pytest_villas.rig.rig import RigProcess  # noqa: PLC0415 - only a session with a rig needs it
 
         folder = self.new_folder(f"{name}-log")
-        try:
-            self._open[name] = RigProcess(name, self.registry.load(name), folder=folder, wait=self.wait)
-        except RigError as error:
-            self.broken[name] = str(error)
-            raise
+        self._open[name] = RigProcess(name, self.registry.load(name), folder=folder, wait=self.wait)
         return self._open[name]
 
     def close(self, *names: str) -> None:

@@ -22,6 +22,7 @@ from pytest_villas.units import format_duration, ms, s
 STIMULUS, RESPONSE = "stimulus.npz", "response.npz"
 """Names of the two recordings in the folder of a run."""
 _HEAD_START_NS = 100 * ms
+_PROBE = 1000
 _LONGEST_HEAD_START_NS = 60 * s
 
 
@@ -55,22 +56,31 @@ def replay(
     """Send a prepared stimulus and return what came back until `tail` ns after its last sample.
 
     Messages are encoded before the first is sent, since that takes longer than sending. The start is chosen so that they
-    are ready in time; where that fails, as on a machine that is busy, a later one is chosen.
+    are ready in time, by the time that some of them take; where that fails, a later one is chosen.
     """
-    head_start = _HEAD_START_NS
+    recordings.save(folder / STIMULUS, stimulus.at(0))
+    head_start = _HEAD_START_NS + 2 * _encoding_time(stimulus, writer, max_bytes)
     while head_start <= _LONGEST_HEAD_START_NS:
         began = time.monotonic_ns()
         epoch_offset = time.time_ns() - began
         start = began + head_start
         samples = stimulus.at(start + epoch_offset)
         messages = formats.messages(writer, samples, max_bytes=max_bytes)
-        recordings.save(folder / STIMULUS, samples)
         job = partial(Replay, due=stimulus.due, start=start, epoch_offset=epoch_offset, tail=tail, folder=folder)
         outcome = worker.replay(messages, job, watch) if time.monotonic_ns() < start else Late(time.monotonic_ns() - start)
         if not isinstance(outcome, Late):
+            recordings.save(folder / STIMULUS, samples)
             return decode(samples, stimulus.lead, outcome, reader, folder)
         head_start = 2 * (head_start + outcome.by)
     raise LinkError(f"the stimulus could not be encoded within {format_duration(_LONGEST_HEAD_START_NS)}")
+
+
+def _encoding_time(stimulus: Stimulus, writer: Codec, max_bytes: int) -> int:
+    """Return about how long encoding will take, in ns, from a share of the samples."""
+    probe = stimulus.at(time.time_ns())[:_PROBE]
+    began = time.monotonic_ns()
+    formats.messages(writer, probe, max_bytes=max_bytes)
+    return (time.monotonic_ns() - began) * len(stimulus.due) // len(probe)
 
 
 def decode(stimulus: Samples, lead: int, capture: Capture, reader: Codec, folder: Path) -> Exchange:

@@ -42,6 +42,7 @@ class RigProcess:
         Raises RigError where the rig is in use, dies or does not get ready; ConfigError for a config without the node.
         """
         self.name, self.file = name, file
+        self.broken = ""  # why the rig is of no use any more
         self._lease = Lease(name, wait) if not file.link.move else None
         self._sockets: Path | None = None
         self._process: Process | None = None
@@ -126,7 +127,8 @@ class RigProcess:
             )  # fmt: skip
             self.check()
         except RigError as error:
-            raise RigError(f"{error}what was captured until then is in {folder}") from None
+            self.broken = f"{error}what was captured until then is in {folder}"
+            raise RigError(self.broken) from None
         return exchange
 
     def close(self) -> None:

@@ -29,8 +29,8 @@ def addresses(transport: str, folder: Path) -> tuple[str, str]:
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Node:
     out, into = addresses(request.param, tmp_path)
     file = tmp_path / "peer.conf"
-    file.write_text(f'''nodes = {{ peer = {{ type = "nanomsg", format = "villas.human", signals = "2f1i",
-        out = {{ endpoints = "{out}" }}, in = {{ endpoints = "{into}" }} }} }}''')
+    file.write_text(f"""nodes = {{ peer = {{ type = "nanomsg", format = "villas.human", signals = "2f1i",
+        out = {{ endpoints = "{out}" }}, in = {{ endpoints = "{into}" }} }} }}""")
     return config.load(file).nodes["peer"]
 
 
