@@ -13,7 +13,7 @@ from pytest_villas.config import Node
 from pytest_villas.errors import DecodeError, LinkError, LinkTimeout
 from pytest_villas.links.link import Losses
 from pytest_villas.links.nanomsg import QUEUE, NanomsgLink
-from pytest_villas.samples import Samples
+from pytest_villas.samples import Samples, signals_of
 from pytest_villas.units import duration, format_duration, s
 
 _BURST = QUEUE // 4
@@ -53,9 +53,13 @@ class VillasNode:
     def write(self, samples: Samples) -> None:
         """Publish samples, as many in a message as `out.vectorize` says.
 
+        A node whose config declares no signals takes up to 64 floats.
+
         Raises EncodeError, before anything is sent, for what would harm a receiver: other types than the node declares,
         a message that is too long, a NaN in json.
         """
+        if self.node.output.signals == signals_of(None):
+            samples = samples.padded()
         messages = formats.messages(self._writer, samples, per_message=self.node.output.vectorize, max_bytes=self._max_bytes)
         for start in range(0, len(messages), _BURST):
             for message in messages[start : start + _BURST]:
@@ -65,6 +69,8 @@ class VillasNode:
 
     def read(self, count: int, timeout: float = 1.0) -> Samples:
         """Return the next `count` samples, with the time at which they were received.
+
+        Of a node whose config declares no signals, as many signals are returned as came.
 
         Raises LinkTimeout where fewer come within `timeout` s; those that came wait for the next read. Raises
         DecodeError for a message that is not in the node's format.
@@ -79,7 +85,8 @@ class VillasNode:
             self._take()
         joined = Samples.concat(self._waiting) if self._waiting else self._reader.decode_many([]).samples
         self._waiting = [joined[count:]] if len(joined) > count else []
-        return joined[:count]
+        taken = joined[:count]
+        return taken.trimmed() if self.node.input.signals == signals_of(None) else taken
 
     def losses(self) -> Losses:
         """Return the messages that were lost in our own queues."""

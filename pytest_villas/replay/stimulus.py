@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_villas.errors import EncodeError, nearest
-from pytest_villas.samples import NO_TIME, Column, Int64s, Samples, Signal, SignalType
+from pytest_villas.samples import NO_TIME, Column, Int64s, Samples, Signal, SignalType, signals_of
 
 NUMBER_LIMIT = {SignalType.FLOAT: 2**53, SignalType.INTEGER: 2**63 - 1, SignalType.COMPLEX: 2**24, SignalType.BOOLEAN: 0}
 """The largest number that a tag signal of each type carries exactly."""
@@ -51,6 +51,8 @@ def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tag: 
     if not len(stimulus):
         raise EncodeError("the stimulus has no samples")
     due, period = _schedule(stimulus)
+    if signals == signals_of(None):
+        return _undeclared(stimulus, due, first)
     before = -(-lead // period) if lead else 0
     count = before + len(stimulus)
     sequence = np.arange(first, first + count)
@@ -65,6 +67,12 @@ def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tag: 
     head = np.arange(before, dtype=np.int64) * period
     samples = Samples(columns, signals, sequence=sequence)
     return Stimulus(samples, np.concatenate([head, due + before * period]), before)
+
+
+def _undeclared(stimulus: Samples, due: Int64s, first: int) -> Stimulus:
+    """Fit a stimulus to a node that declares no signals: it takes any number of floats, and has no values at rest."""
+    numbered = stimulus.replace(sequence=np.arange(first, first + len(stimulus)))
+    return Stimulus(numbered.padded(), due, 0)
 
 
 def _schedule(stimulus: Samples) -> tuple[Int64s, int]:

@@ -149,6 +149,28 @@ class Samples:
         columns = [_cast(column, new) for column, new in zip(self.columns, declared, strict=True)]
         return Samples(columns, declared, **{name: getattr(self, name) for name in _FIELDS})
 
+    def padded(self, signals: SignalSpec = None) -> Samples:
+        """Return the same samples in so many signals that what is missing at the end counts as not carried.
+
+        For nodes that declare no signals: they have 64 floats, of which a message carries as many as it likes. Raises
+        SignalError where there are more columns than signals, or other types.
+        """
+        declared = signals_of(signals)
+        if len(self.signals) > len(declared):
+            raise SignalError(f"{len(self.signals)} signals do not fit into {len(declared)}")
+        blank = [np.broadcast_to(np.asarray(empty_value(s.type), s.type.dtype), len(self)) for s in declared[len(self.signals) :]]
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        return Samples([*self.columns, *blank], declared, **fields)
+
+    def trimmed(self) -> Samples:
+        """Return the same samples without the last signals that none of them carried."""
+        most = int(self.length.max(initial=0))
+        return (
+            self
+            if most == len(self.signals)
+            else Samples(self.columns[:most], self.signals[:most], **{name: getattr(self, name) for name in _FIELDS})
+        )
+
     @classmethod
     def concat(cls, parts: Iterable[Samples]) -> Samples:
         """Join streams of the same signal types, one after the other; names and units are those of the first."""
@@ -191,6 +213,8 @@ def _field(values: npt.ArrayLike | None, count: int, dtype: Any, absent: Any, na
     if values is None:
         return _frozen(np.broadcast_to(np.asarray(absent, dtype), (count,)))
     array = np.asarray(values)
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise SignalError(f"{name}: {array.max()} does not fit into 64 bits with a sign")
     if array.size and array.dtype.kind not in ("b" if dtype is np.bool_ else "iuM"):
         raise SignalError(f"{name} is an array of {array.dtype}: it has to be {np.dtype(dtype)}")
     if array.dtype.kind == "M":
@@ -220,8 +244,9 @@ def _cast(column: Column, signal: Signal) -> Column:
         limit = 2**24 if signal.type is SignalType.COMPLEX else 2**53
         lost = (values > limit) | (values < -limit)
     else:
-        cast = values.astype(signal.type.dtype)
-        lost = np.zeros(values.shape, np.bool_)
+        with np.errstate(over="ignore"):
+            cast = values.astype(signal.type.dtype)
+        lost = np.isfinite(values) & ~np.isfinite(cast)
     if np.any(lost):
         raise SignalError(f"signal {signal.name!r}: {values[lost][0]!r} is no {signal.type.value}")
     return cast

@@ -112,8 +112,27 @@ def _from_mapping(item: Any, index: int, default: str | None = None) -> Signal:
     kind = item.get("type", "float")
     if kind not in {known.value for known in SignalType}:
         raise SignalError(f"signals[{index}].type is {kind!r}{nearest(str(kind), (known.value for known in SignalType))}")
-    init = item.get("init")
-    if isinstance(init, Mapping):
-        init = complex(init.get("real", 0.0), init.get("imag", 0.0))
+    init = _init(item.get("init"), SignalType(kind), index)
     name = item.get("name", f"signal{index}" if default is None else default)
     return Signal(str(name), str(item.get("unit", "")), SignalType(kind), init)
+
+
+def _init(value: Any, kind: SignalType, index: int) -> float | int | bool | complex | None:
+    if kind is SignalType.COMPLEX and isinstance(value, Mapping) and set(value) == {"real", "imag"}:
+        real, imag = value["real"], value["imag"]
+        if _is_number(real) and _is_number(imag):
+            return complex(real, imag)
+    fits = {
+        SignalType.FLOAT: _is_number(value),
+        SignalType.INTEGER: isinstance(value, int) and not isinstance(value, bool),
+        SignalType.BOOLEAN: isinstance(value, bool),
+        SignalType.COMPLEX: isinstance(value, complex),
+    }
+    if value is None or fits[kind]:
+        return value  # type: ignore[no-any-return]  # what it is has just been looked at
+    wanted = "a group of two numbers, real and imag" if kind is SignalType.COMPLEX else f"a {kind.value} value"
+    raise SignalError(f"signals[{index}].init is {value!r}: it has to be {wanted}, as the type says")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

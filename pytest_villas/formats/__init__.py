@@ -1,0 +1,12 @@
+"""Samples to bytes and back, one module for each VILLASnode format.
+
+>>> from pytest_villas import Samples
+>>> codec = codec("json", signals="2f")
+>>> codec.encode(Samples({"va": [1.5], "vb": [-2.0]}, sequence=[7]))
+b'[{"sequence": 7, "data": [1.5, -2.0]}]'
+"""
+
+from pytest_villas.formats.codec import Codec, Decoded, Payload, Rejection
+from pytest_villas.formats.registry import Factory, codec, messages, names, register
+
+__all__ = ["Codec", "Decoded", "Factory", "Payload", "Rejection", "codec", "messages", "names", "register"]

@@ -1,0 +1,136 @@
+"""What every format has in common: the `Codec` seam, and the base that turns two hooks into its four methods."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from pytest_villas.errors import DecodeError, EncodeError
+from pytest_villas.formats.checks import check_samples
+from pytest_villas.samples import Int64s, Samples, Signal
+
+Payload: TypeAlias = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A payload that was refused: its index in what was given, and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What many payloads said.
+
+    Attributes:
+        samples: all samples of all sound payloads, in order.
+        message: int64, shape (n,): the index of the payload that each sample came in.
+        rejected: the broken payloads.
+    """
+
+    samples: Samples
+    message: Int64s
+    rejected: tuple[Rejection, ...]
+
+
+class Codec(Protocol):
+    """Samples to bytes and back, for one format with its options and one list of signals. Picklable."""
+
+    @property
+    def name(self) -> str:
+        """VILLASnode's name of the format."""
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """What a sample consists of; m below is their number."""
+
+    def encode(self, samples: Samples) -> bytes:
+        """Write one message with all samples. Raises EncodeError for what the format or its receiver cannot take."""
+
+    def encode_many(self, samples: Samples, per_message: int = 1) -> list[bytes]:
+        """Write messages of `per_message` samples each (the last may have fewer). Raises EncodeError."""
+
+    def decode(self, payload: Payload) -> Samples:
+        """Read one message. Raises DecodeError where it is broken, foreign or of other types than declared."""
+
+    def decode_many(self, payloads: Sequence[Payload]) -> Decoded:
+        """Read many messages at once; broken ones are counted in `Decoded.rejected` and never raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The samples of some payloads, and how many of them each payload carried."""
+
+    samples: Samples
+    counts: Sequence[int] | Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCodec(ABC):
+    """The four methods of a `Codec`, for a format that knows how to write and read many messages at once."""
+
+    name: str
+    signals: tuple[Signal, ...]
+
+    @abstractmethod
+    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+        """Write at least one sample; signals and lengths have been checked already."""
+
+    @abstractmethod
+    def _read(self, payloads: list[bytes]) -> Batch:
+        """Read at least one payload; DecodeError where any of them is broken."""
+
+    def encode(self, samples: Samples) -> bytes:
+        """See `Codec.encode`."""
+        if not len(samples):
+            raise EncodeError(f"{self.name}: no samples: a message carries at least one")
+        return self.encode_many(samples, len(samples))[0]
+
+    def encode_many(self, samples: Samples, per_message: int = 1) -> list[bytes]:
+        """See `Codec.encode_many`."""
+        if per_message < 1:
+            raise EncodeError(f"{self.name}: {per_message} samples a message: it has to be at least 1")
+        check_samples(self.name, samples, self.signals)
+        return self._write(samples, per_message) if len(samples) else []
+
+    def decode(self, payload: Payload) -> Samples:
+        """See `Codec.decode`."""
+        return self._read_sound([bytes(payload)]).samples
+
+    def decode_many(self, payloads: Sequence[Payload]) -> Decoded:
+        """See `Codec.decode_many`."""
+        given = [payload if type(payload) is bytes else bytes(payload) for payload in payloads]
+        parts: list[Samples] = []
+        messages: list[Int64s] = []
+        rejected: list[Rejection] = []
+        blocks = [(0, len(given))] if given else []
+        # a block with something broken in it is halved until the broken payload is alone
+        while blocks:
+            first, end = blocks.pop()
+            try:
+                batch = self._read_sound(given[first:end])
+            except DecodeError as error:
+                if end - first == 1:
+                    rejected.append(Rejection(first, str(error)))
+                else:
+                    middle = (first + end) // 2
+                    blocks += [(middle, end), (first, middle)]
+            else:
+                parts.append(batch.samples)
+                messages.append(np.repeat(np.arange(first, end), batch.counts))
+        if not parts:
+            empty = Samples([np.empty(0, signal.type.dtype) for signal in self.signals], self.signals)
+            return Decoded(empty, np.empty(0, np.int64), tuple(rejected))
+        samples = parts[0] if len(parts) == 1 else Samples.concat(parts)
+        return Decoded(samples, np.concatenate(messages), tuple(rejected))
+
+    def _read_sound(self, payloads: list[bytes]) -> Batch:
+        if b"" in payloads:
+            raise DecodeError(f"{self.name}: the payload is empty")
+        return self._read(payloads)

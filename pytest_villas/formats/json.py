@@ -1,0 +1,159 @@
+"""`json`: an array of objects with `ts`, `flags`, `sequence` and `data`.
+
+Reading is as strict as VILLASnode's own reader: a float has a point or an exponent, an integer has none. `ts.received` is
+read where a peer sends it, and never written to the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from pytest_villas.errors import DecodeError
+from pytest_villas.formats import jansson
+from pytest_villas.formats.checks import check_finite, join_time, split_time
+from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.jansson import JsonOptions, Node
+from pytest_villas.formats.options import read_options
+from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
+from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s, Samples, Signal
+
+_Stamp: TypeAlias = tuple[int, int] | msgspec.UnsetType
+
+
+class Stamps(msgspec.Struct, gc=False):
+    """`[s, ns]` each."""
+
+    origin: _Stamp = msgspec.UNSET
+    received: _Stamp = msgspec.UNSET
+
+
+class DatalessSample(msgspec.Struct, gc=False):
+    """A sample as it stands in JSON, `data` being optional."""
+
+    ts: Stamps | msgspec.UnsetType = msgspec.UNSET
+    flags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    sequence: int = NO_SEQUENCE
+    data: list[Any] = []
+
+
+class Sample(msgspec.Struct, gc=False):
+    """A sample as it stands in JSON."""
+
+    data: list[Any]
+    ts: Stamps | msgspec.UnsetType = msgspec.UNSET
+    flags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    sequence: int = NO_SEQUENCE
+
+
+_MESSAGE = msgspec.json.Decoder(list[Sample])
+_DATALESS = msgspec.json.Decoder(list[DatalessSample])
+
+
+def make(name: str, signals: tuple[Signal, ...], options: Mapping[str, Any]) -> Json:
+    """Build the codec."""
+    return Json(name, signals, read_options(name, JsonOptions, options))
+
+
+@dataclass(frozen=True, slots=True)
+class Json(MessageCodec):
+    """See the module."""
+
+    options: JsonOptions
+
+    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+        rows = objects(self.name, samples, self.options, depth=1)
+        return bundle(rows, self.options, per_message)
+
+    def _read(self, payloads: list[bytes]) -> Batch:
+        found: list[list[Sample]] | list[list[DatalessSample]]
+        if self.options.data:
+            found = jansson.parse(_MESSAGE, payloads, self.name)
+        else:
+            found = jansson.parse(_DATALESS, payloads, self.name)
+        items: list[Sample | DatalessSample] = list(chain.from_iterable(found))
+        columns, lengths = jansson.columns_of([item.data for item in items], self.signals, self.name)
+        return Batch(
+            Samples(columns, self.signals, length=np.array(lengths, np.int64), **fields_of(items, self.name)),
+            list(map(len, found)),
+        )
+
+
+def bundle(rows: list[str], options: JsonOptions, per_message: int) -> list[bytes]:
+    """Put objects into arrays of `per_message` each."""
+    if per_message == 1:
+        before, after = jansson.enclose("[", ["\0"], "]", options, 0).split("\0")
+        return [(before + row + after).encode() for row in rows]
+    starts = range(0, len(rows), per_message)
+    return [jansson.enclose("[", rows[i : i + per_message], "]", options, 0).encode() for i in starts]
+
+
+def objects(name: str, samples: Samples, options: JsonOptions, *, depth: int, received: bool = False) -> list[str]:
+    """Write each sample as an object that stands at `depth`; EncodeError for NaN and infinity."""
+    if options.data:
+        check_finite(name, samples)
+
+    def write(part: Samples, kind: Kind) -> list[str]:
+        slots: dict[str, Slot] = {}
+        node: dict[str, Node] = {}
+        stamps: dict[str, Node] = {}
+        for key, present in (("origin", kind.origin and options.ts_origin), ("received", kind.received and received)):
+            if present:
+                seconds, nanoseconds = split_time(getattr(part, key))
+                slots[f"{key}s"], slots[f"{key}ns"] = Slot("%d", seconds.tolist()), Slot("%d", nanoseconds.tolist())
+                stamps[key] = [mark(f"{key}s"), mark(f"{key}ns")]
+        if stamps:
+            node["ts"] = stamps
+        flags: list[Node] = [f'"{flag}"' for flag in ("new_simulation", "new_frame") if getattr(kind, flag)]
+        if flags:
+            node["flags"] = flags
+        if kind.sequence and options.sequence:
+            node["sequence"] = mark("sequence")
+            slots["sequence"] = Slot("%d", part.sequence.tolist())
+        if options.data:
+            values, value_slots = jansson.value_slots(part, kind.length, options.real_precision)
+            node["data"] = values
+            slots |= value_slots
+        return render(jansson.dump(node, options, depth), slots, len(part))
+
+    return by_kind(samples if received else samples.replace(received=np.full(len(samples), NO_TIME)), write)
+
+
+def fields_of(items: Sequence[Sample | DatalessSample], name: str) -> dict[str, Any]:
+    """Return stamps, sequence and flags of parsed samples, as `Samples` takes them."""
+    try:
+        sequence = np.fromiter((item.sequence for item in items), np.int64, len(items))
+    except OverflowError:
+        raise DecodeError(f"{name}: a sequence number does not fit into 64 bits with a sign") from None
+    if np.any(sequence < NO_SEQUENCE):
+        raise DecodeError(f"{name}: sequence {sequence.min()} is negative")
+    stamps = [item.ts for item in items]
+    fields = {
+        "origin": _times([ts.origin if isinstance(ts, Stamps) else msgspec.UNSET for ts in stamps], name),
+        "received": _times([ts.received if isinstance(ts, Stamps) else msgspec.UNSET for ts in stamps], name),
+        "sequence": sequence,
+    }
+    flags = [item.flags or () for item in items]
+    if any(flags):
+        for flag in ("new_frame", "new_simulation"):
+            fields[flag] = np.fromiter((flag in given for given in flags), np.bool_, len(flags))
+    return fields
+
+
+def _times(stamps: list[_Stamp], name: str) -> Int64s:
+    present = [stamp for stamp in stamps if stamp is not msgspec.UNSET]
+    try:
+        flat = np.fromiter(chain.from_iterable(present), np.int64, 2 * len(present))
+    except OverflowError:
+        raise DecodeError(f"{name}: a time stamp does not fit into 64 bits") from None
+    times = join_time(flat[::2], flat[1::2])
+    if len(present) == len(stamps):
+        return times
+    everything = np.full(len(stamps), NO_TIME)
+    everything[np.fromiter((stamp is not msgspec.UNSET for stamp in stamps), np.bool_, len(stamps))] = times
+    return everything

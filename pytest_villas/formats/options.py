@@ -1,0 +1,55 @@
+"""The options that VILLASnode's `format` mapping may carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from pytest_villas.errors import ConfigError, nearest
+
+
+class FormatOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of every format [doc/openapi: format.yaml]; a binary format accepts and ignores them, as VILLASnode does.
+
+    `ts_received` counts for no format on the wire, and `offset` only in files.
+    """
+
+    real_precision: Annotated[int, msgspec.Meta(ge=0, le=31)] = 17
+    ts_origin: bool = True
+    ts_received: bool = True
+    sequence: bool = True
+    data: bool = True
+    offset: bool = True
+
+
+class LineOptions(FormatOptions, frozen=True, kw_only=True):
+    """Options of the formats with a line for each sample [line.yaml]; `header` and `skip_first_line` count in files only."""
+
+    delimiter: str = "\n"
+    header: bool = True
+    skip_first_line: bool = False
+    comment_prefix: str = "#"
+
+
+Options = TypeVar("Options", bound=FormatOptions)
+
+
+def read_options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Options:
+    """Validate the options of format `name`; ConfigError names the option and the nearest right one."""
+    for key in given:
+        if key not in kind.__struct_fields__:
+            raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(str(key), kind.__struct_fields__)}")
+    try:
+        return msgspec.convert(dict(given), kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"format {name!r}: {error}".replace("`$.", "`format.")) from None
+
+
+def single_character(name: str, option: str, value: str) -> None:
+    """Refuse what is no single byte, or could be part of a number."""
+    if len(value) != 1 or not value.isascii():
+        raise ConfigError(f"format {name!r}: {option}: {value!r} has to be a single ASCII character")
+    if value in "0123456789+-.eEnaifj":
+        raise ConfigError(f"format {name!r}: {option}: {value!r} can be part of a number")

@@ -1,0 +1,149 @@
+"""`villas.binary` and `villas.web`: a header of 16 bytes and 32-bit values, in network or in little-endian byte order.
+
+A sample is u8 version and type (0x20), u8 source_index, u16 count, u32 sequence, u32 s, u32 ns, then `count` float32 or
+int32. Samples follow each other without a gap. What the layout cannot say: flags, the time of reception, and sequence
+numbers from 2^32 on, which wrap. VILLASnode reads integers without their sign; here they keep it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.errors import ConfigError, DecodeError
+from pytest_villas.formats.checks import check_float32, check_integer, check_types, join_time, need_stamps, unsigned_seconds
+from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.options import FormatOptions, read_options
+from pytest_villas.samples import Column, Samples, Signal, SignalType, empty_value
+
+_HEADER = 16
+_KIND = 0x20
+_FIELDS = [("kind", "u1"), ("source", "u1"), ("count", "u2"), ("sequence", "u4"), ("sec", "u4"), ("nsec", "u4")]
+
+
+class BinaryOptions(FormatOptions, frozen=True, kw_only=True):
+    """`source_index` marks our samples; with `validate_source_index` messages with another one are refused."""
+
+    source_index: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
+    validate_source_index: bool = False
+
+
+def make(name: str, signals: tuple[Signal, ...], options: Mapping[str, Any]) -> VillasBinary:
+    """Build the codec for `villas.binary` or `villas.web`."""
+    check_types(name, signals, SignalType.FLOAT, SignalType.INTEGER)
+    if len(signals) >= 2**16:
+        raise ConfigError(f"format {name!r}: {len(signals)} signals: a sample counts them in 16 bits")
+    return VillasBinary(name, signals, read_options(name, BinaryOptions, options))
+
+
+@dataclass(frozen=True, slots=True)
+class VillasBinary(MessageCodec):
+    """See the module."""
+
+    options: BinaryOptions
+
+    @property
+    def _order(self) -> Literal["<", ">"]:
+        return "<" if self.name == "villas.web" else ">"
+
+    def _layout(self, count: int) -> np.dtype[Any]:
+        values = [(f"v{i}", "f4" if signal.type is SignalType.FLOAT else "i4") for i, signal in enumerate(self.signals[:count])]
+        return np.dtype(_FIELDS + values).newbyteorder(self._order)
+
+    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+        need_stamps(self.name, samples)
+        records = np.zeros(len(samples), self._layout(len(self.signals)))
+        records["kind"], records["source"], records["count"] = _KIND, self.options.source_index, samples.length
+        records["sequence"] = samples.sequence & 0xFFFFFFFF
+        records["sec"], records["nsec"] = unsigned_seconds(self.name, samples.origin, 32)
+        for i, column in enumerate(samples.columns):
+            if column.dtype.kind == "f":
+                check_float32(self.name, samples, i)
+            else:
+                check_integer(self.name, samples, i, 32)
+            # values that a sample does not carry are cut off below
+            with np.errstate(over="ignore"):
+                records[f"v{i}"] = column
+        return slices(records, _HEADER + 4 * samples.length, per_message)
+
+    def _read(self, payloads: list[bytes]) -> Batch:
+        count = len(self.signals)
+        size = _HEADER + 4 * count
+        sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+        if not np.any(sizes % size):
+            records = np.frombuffer(b"".join(payloads), self._layout(count))
+            if np.all(records["count"] == count):
+                return Batch(self._samples(records), sizes // size)
+        return self._read_uneven(payloads)
+
+    def _read_uneven(self, payloads: list[bytes]) -> Batch:
+        """Read samples of different lengths: walk from header to header, then gather those of one length."""
+        walked = [self._walk(payload) for payload in payloads]
+        records = [record for message in walked for record in message]
+        lengths = np.fromiter(((len(record) - _HEADER) // 4 for record in records), np.int64, len(records))
+        order: list[npt.NDArray[np.int64]] = []
+        parts = []
+        for length in np.unique(lengths).tolist():
+            chosen = np.flatnonzero(lengths == length)
+            order.append(chosen)
+            joined = b"".join([records[i] for i in chosen.tolist()])
+            parts.append(self._samples(np.frombuffer(joined, self._layout(length))))
+        samples = Samples.concat(parts)[np.argsort(np.concatenate(order))]
+        return Batch(samples, [len(message) for message in walked])
+
+    def _walk(self, payload: bytes) -> list[bytes]:
+        offset, records = 0, []
+        while offset < len(payload):
+            if len(payload) - offset < _HEADER:
+                raise DecodeError(f"{self.name}: {len(payload) - offset} bytes after the last sample are no header of {_HEADER}")
+            if payload[offset] != _KIND:
+                raise DecodeError(f"{self.name}: byte {offset} is 0x{payload[offset]:02x}: a sample begins with 0x{_KIND:02x}")
+            (count,) = struct.unpack_from(f"{self._order}H", payload, offset + 2)
+            if count > len(self.signals):
+                raise DecodeError(f"{self.name}: a sample has {count} values for {len(self.signals)} signals")
+            end = offset + _HEADER + 4 * count
+            if end > len(payload):
+                raise DecodeError(f"{self.name}: cut off: {len(payload)} bytes where {count} values need {end}")
+            records.append(payload[offset:end])
+            offset = end
+        return records
+
+    def _samples(self, records: npt.NDArray[Any]) -> Samples:
+        if np.any(records["kind"] != _KIND):
+            bad = int(records["kind"][records["kind"] != _KIND][0])
+            raise DecodeError(f"{self.name}: a sample begins with 0x{bad:02x}: version 2 with data is 0x{_KIND:02x}")
+        if self.options.validate_source_index and np.any(records["source"] != self.options.source_index):
+            bad = int(records["source"][records["source"] != self.options.source_index][0])
+            raise DecodeError(f"{self.name}: source_index is {bad}: only {self.options.source_index} is accepted")
+        length = (records.dtype.itemsize - _HEADER) // 4
+        columns: list[Column] = [
+            records[f"v{i}"].astype(signal.type.dtype)
+            if i < length
+            else np.full(records.size, empty_value(signal.type), signal.type.dtype)
+            for i, signal in enumerate(self.signals)
+        ]
+        return Samples(
+            columns,
+            self.signals,
+            origin=join_time(records["sec"], records["nsec"]),
+            sequence=records["sequence"].astype(np.int64),
+            length=np.full(records.size, length, np.int64),
+        )
+
+
+def slices(records: npt.NDArray[Any], sizes: npt.NDArray[np.int64], per_message: int) -> list[bytes]:
+    """Cut records of one layout into messages, keeping the first `sizes[i]` bytes of record i."""
+    size, data = records.dtype.itemsize, records.tobytes()
+    if np.all(sizes == size):
+        step = size * per_message
+        return [data[at : at + step] for at in range(0, len(data), step)]
+    rows = [data[i * size : i * size + kept] for i, kept in enumerate(sizes.tolist())]
+    edges = [*range(0, len(rows), per_message), len(rows)]
+    return [b"".join(rows[first:end]) for first, end in pairwise(edges)]

@@ -1,0 +1,68 @@
+"""`.npz`: everything that `Samples` has, exactly, in NumPy's own container and without pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_villas.errors import ConfigError, DecodeError, SignalError, nearest
+from pytest_villas.samples import Samples, Signal, SignalSpec, SignalType
+
+_VERSION = 1
+_FIELDS = ("origin", "received", "sequence", "new_frame", "new_simulation", "length")
+
+
+def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
+    """Return the content of a file."""
+    _no_options(name, options)
+    signals = [
+        [s.name, s.unit, s.type.value, [s.init.real, s.init.imag] if isinstance(s.init, complex) else s.init]
+        for s in samples.signals
+    ]
+    arrays: dict[str, Any] = {field: getattr(samples, field) for field in _FIELDS}
+    arrays |= {f"column{i}": column for i, column in enumerate(samples.columns)}
+    arrays["signals"] = np.frombuffer(json.dumps({"version": _VERSION, "signals": signals}).encode(), np.uint8)
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+def read(path: Path, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
+    """Read a file; `signals` casts what is in it."""
+    _no_options(name, options)
+    content = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            described = json.loads(arrays["signals"].tobytes())
+            if described["version"] != _VERSION:
+                raise DecodeError(f"{path}: version {described['version']} of the layout: this one reads {_VERSION}")
+            declared = [_signal(*entry) for entry in described["signals"]]
+            columns = [arrays[f"column{i}"] for i in range(len(declared))]
+            samples = Samples(columns, declared, **{field: arrays[field] for field in _FIELDS})
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+        if isinstance(error, DecodeError):
+            raise
+        raise DecodeError(f"{path}: no recording that was saved here: {error}") from None
+    return samples if signals is None else _cast(path, samples, signals)
+
+
+def _cast(path: Path, samples: Samples, signals: SignalSpec) -> Samples:
+    try:
+        return samples.cast(signals)
+    except SignalError as error:
+        raise SignalError(f"{path}: {error}") from None
+
+
+def _signal(name: str, unit: str, kind: str, init: Any) -> Signal:
+    return Signal(name, unit, SignalType(kind), complex(*init) if isinstance(init, list) else init)
+
+
+def _no_options(name: str, options: Mapping[str, Any]) -> None:
+    for key in options:
+        raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(key, ())}")
