@@ -151,7 +151,7 @@ def _answers(exchange: Exchange, how: Matching) -> npt.NDArray[np.bool_]:
 
 def _match(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -> Match:
     if how.tag is not None:
-        return by_tag(stimulus.sequence, np.real(response[how.tag]))
+        return by_tag(stimulus.sequence, tags(response, how.tag), sent_at=sent, received_at=response.received)
     if how.by == "origin":
         return by_origin(stimulus.origin, response.origin)
     if how.by == "waveform":
