@@ -1,0 +1,149 @@
+"""What can be said about one channel of a response, with its reference beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pytest_villas.measure.comparison import Comparison
+from pytest_villas.measure.edges import Edges, edges
+from pytest_villas.measure.exact import allclose, bit_exact, check_tolerances
+from pytest_villas.measure.place import Place
+from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.tube import tube
+from pytest_villas.measure.verdict import Estimate, Outcome, Verdict, worst
+from pytest_villas.samples import Column, SignalType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelFidelity:
+    """One channel: estimates to compare with limits, and checks that give a verdict.
+
+    Gain and offset are estimated and taken out before the residual is measured, as is the delay where no pairs are
+    known: limits on them are the user's to set. `nrmse` alone says nothing about them, except that a gain which is not
+    positive makes it infinite.
+
+    Attributes:
+        name, type: of the signal.
+        nrmse: rms(residual) / rms(gain * AC reference), unit 1. Infinite for a response that is frozen, inverted or not
+            finite.
+        gain: response per reference, unit 1; its sign is kept. Complex values have one real gain.
+        offset: in the unit of the signal; its modulus for complex values.
+        delay: of this channel's waveform on its own, in ns. With pairs it is what remains within the pairs.
+        drift_ppm: how fast that delay grows, in ppm.
+        worst: where the residual is largest; for integers and booleans where the first value differs. None if nowhere.
+        badness: what orders the channels, worst first.
+    """
+
+    name: str
+    type: SignalType
+    nrmse: Estimate
+    gain: Estimate
+    offset: Estimate
+    delay: Estimate
+    drift_ppm: Estimate
+    worst: Place | None
+    badness: float
+    _reference: Column = field(repr=False)
+    _response: Column = field(repr=False)
+    _side: Comparison = field(repr=False)
+
+    def bit_exact(self, *, missing: int = 0) -> Verdict:
+        """Judge whether all bits are those of the reference; needs known pairs.
+
+        Args:
+            missing: how many samples of the reference may be without a response; with more, nothing worse than that is
+                INCONCLUSIVE.
+        """
+        return self._paired("samples that differ in their bits", missing, bit_exact)
+
+    def allclose(self, *, rtol: float = 0.0, atol: float = 0.0, allow_nan: bool = False, missing: int = 0) -> Verdict:
+        """Judge ``abs(response - reference) <= atol + rtol * abs(reference)`` everywhere; needs known pairs.
+
+        Complex values are compared by modulus (they are float32: below 1e-6 relative makes no sense), integers exactly,
+        booleans for equality. NaN fails, unless `allow_nan` and both are NaN. For `missing` see `bit_exact`.
+        """
+        check_tolerances(rtol=rtol, atol=atol)
+
+        def close(reference: Column, response: Column, **names: object) -> Verdict:
+            return allclose(reference, response, rtol=rtol, atol=atol, allow_nan=allow_nan, **names)  # type: ignore[arg-type]  # places and what, handed through
+
+        return self._paired(f"samples out of atol {atol:g}, rtol {rtol:g}", missing, close)
+
+    def tube(self, *, atol: float = 0.0, rtol: float = 0.0, dt: float | None = None, missing: int = 0) -> Verdict:
+        """Judge whether the response stays in a tube around the reference, after the delay is taken out.
+
+        Args:
+            atol: in the unit of the signal.
+            rtol: relative to the range of the reference.
+            dt: seconds, by default one sample of the reference. It hides errors of dt times the slope.
+            missing: see `bit_exact`.
+
+        Complex values have to be in the tube with both their parts. Integers and booleans have no tube: INCONCLUSIVE.
+        """
+        sent = self._side.sent
+        check_tolerances(atol=atol, rtol=rtol, dt=dt or 0.0)
+        what = f"fidelity {self.name} samples out of the tube"
+        if self.type not in (SignalType.FLOAT, SignalType.COMPLEX) or self._reference.dtype != self._response.dtype:
+            why = f"{self._types()} cannot be drawn: use allclose() or bit_exact()"
+            return Verdict(Outcome.INCONCLUSIVE, what, 0, "==", why=why)
+        index = self._side.aligned.response
+        bad = np.flatnonzero(~np.isfinite(self._response[index] if self._side.aligned.matched else self._response))
+        if bad.size:
+            where = (
+                f", first at {self._side.aligned.places.at(int(bad[0]))}"
+                if self._side.aligned.matched
+                else f", first at {bad[0]}"
+            )
+            why = f"{bad.size} values of the response are not finite{where}"
+            return Verdict(Outcome.FAIL, what, 0, "==", float(bad.size), n=index.size, why=why)
+        if sent is None or self._side.untimed:
+            return Verdict(Outcome.INCONCLUSIVE, what, 0, "==", why=self._side.untimed)
+        reach = dt if dt is not None else sent.period if sent.t.size > 1 else 0.0
+        parts = [np.real, np.imag] if self.type is SignalType.COMPLEX else [np.asarray]
+        verdicts = [self._tube(sent.t, part, atol, rtol, reach) for part in parts]
+        grave = worst(verdicts)
+        return self._complete(next(v for v in verdicts if v.outcome is grave), missing)
+
+    def edges(self, *, within: tuple[int | str, int | str] = (0, "100 ms")) -> Edges:
+        """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges.edges`.
+
+        Raises SignalError for other types, and where stamps are absent or go back.
+        """
+        (sent_t, seen_t) = self._side.stamps
+        return edges(sent_t, self._reference, seen_t, self._response, within=within, what=f"fidelity {self.name} edges")
+
+    def _tube(self, t: Floats, part: Callable[[Column], Column], atol: float, rtol: float, dt: float) -> Verdict:
+        aligned = self._side.aligned
+        return tube(
+            t,
+            part(self._reference).astype(np.float64),
+            aligned.t,
+            part(self._response)[aligned.response].astype(np.float64),
+            atol=atol,
+            rtol=rtol,
+            dt=dt,
+            places=aligned.places,
+            what=f"fidelity {self.name} samples",
+        )
+
+    def _paired(self, what: str, missing: int, judge: Callable[..., Verdict]) -> Verdict:
+        aligned = self._side.aligned
+        if not aligned.matched:
+            why = "it is not known which response belongs to which sample: match by sequence or origin, or use tube()"
+            return Verdict(Outcome.INCONCLUSIVE, f"fidelity {self.name} {what}", 0, "==", why=why)
+        reference, response = self._reference[aligned.reference], self._response[aligned.response]
+        verdict = judge(reference, response, places=aligned.places, what=f"fidelity {self.name} samples")
+        return self._complete(verdict, missing)
+
+    def _complete(self, verdict: Verdict, missing: int) -> Verdict:
+        """Keep a PASS from being given for samples that nobody has seen."""
+        why = "; ".join(filter(None, (verdict.why, self._side.aligned.note)))
+        short = verdict.outcome is Outcome.PASS and self._side.aligned.missing.size > missing
+        return replace(verdict, why=why, outcome=Outcome.INCONCLUSIVE if short else verdict.outcome)
+
+    def _types(self) -> str:
+        kinds = [SignalType.of(column.dtype).value for column in (self._reference, self._response)]
+        return f"{kinds[0]} values" if kinds[0] == kinds[1] else f"a {kinds[0]} reference and a {kinds[1]} response"

@@ -1,0 +1,113 @@
+"""Two streams laid side by side: aligned, with their time bases and what the waveforms tell about time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.errors import SignalError
+from pytest_villas.measure.alignment import Aligned, align_pairs, align_waveforms
+from pytest_villas.measure.delay import Delay
+from pytest_villas.measure.resample import TimeBase, in_order, time_base
+from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveform import Timing, timings
+from pytest_villas.samples import NO_TIME, Int64s, Samples
+
+Search = tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A response beside its reference.
+
+    Attributes:
+        aligned: what is compared with what.
+        sent: time base of the reference, None where its stamps are no time axis.
+        received: time base of the response, likewise; that of the reference where pairs are known.
+        joint: delay and drift of all channels together.
+        each: delay and drift of each float or complex channel.
+        untimed: why nothing can be said that needs time; empty where it can.
+        stamps: int64 ns of reference and response, in their own orders.
+    """
+
+    aligned: Aligned
+    sent: TimeBase | None
+    received: TimeBase | None
+    joint: Timing
+    each: tuple[Timing, ...]
+    untimed: str
+    stamps: tuple[Int64s, Int64s]
+
+
+def stamps_of(reference: Samples, response: Samples, times: tuple[npt.ArrayLike, npt.ArrayLike] | None) -> tuple[Int64s, Int64s]:
+    """Return the int64 ns stamps to compare by: those given, else origin of the reference, receive time of the response."""
+    if times is None:
+        return _present(reference.origin, reference.received), _present(response.received, response.origin)
+    for stamps, samples, name in zip(times, (reference, response), ("reference", "response"), strict=True):
+        if np.shape(stamps) != (len(samples),) or (len(samples) and np.asarray(stamps).dtype.kind not in "iu"):
+            raise SignalError(f"times of the {name}: int64 ns of shape ({len(samples)},) are needed")
+    return np.asarray(times[0], np.int64), np.asarray(times[1], np.int64)
+
+
+def compare_pairs(
+    reference: Samples,
+    response: Samples,
+    match: tuple[npt.ArrayLike, npt.ArrayLike],
+    stamps: tuple[Int64s, Int64s],
+    rows: tuple[Floats, Floats],
+    search: Search,
+    groups: Sequence[slice],
+) -> Comparison:
+    """Compare known pairs; time is that of the reference alone."""
+    order, why = in_order(stamps[0])
+    base = int(stamps[0][order[0]]) if order.size and not why else 0
+    aligned = align_pairs(reference, response, match, stamps[0], base)
+    if why or not np.array_equal(order, np.arange(order.size)):
+        why = why or "the time stamps of the reference do not increase"
+        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
+        return Comparison(aligned, None, None, nothing, tuple(nothing for _ in groups), why, stamps)
+    # a sample that was answered twice has one place on the time axis: the first answer takes it
+    answered, first = np.unique(aligned.reference, return_index=True)
+    sent, received = time_base(stamps[0], base), time_base(stamps[0][answered], base)
+    joint, each = timings(sent, rows[0], received, rows[1][:, aligned.response[first]], search, groups)
+    return Comparison(aligned, sent, received, joint, each, "", stamps)
+
+
+def compare_times(
+    reference: Samples,
+    response: Samples,
+    stamps: tuple[Int64s, Int64s],
+    rows: tuple[Floats, Floats],
+    search: Search,
+    groups: Sequence[slice],
+) -> Comparison:
+    """Compare by time stamps and waveforms."""
+    (sent_order, sent_why), (order, why) = in_order(stamps[0]), in_order(stamps[1])
+    if not sent_why and not np.array_equal(sent_order, np.arange(sent_order.size)):
+        sent_why = "they do not increase"
+    why = f"reference: {sent_why}" if sent_why else f"response: {why}" if why else ""
+    if why or not sent_order.size:
+        why = why or "the reference is empty"
+        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
+        return Comparison(_nothing(reference, response), None, None, nothing, tuple(nothing for _ in groups), why, stamps)
+    base = int(stamps[0][0])
+    sent, received = time_base(stamps[0], base), time_base(stamps[1][order], base)
+    joint, each = timings(sent, rows[0], received, rows[1][:, order], search, groups)
+    if joint.delay.status != "ok":
+        why = f"{joint.delay.status}: {joint.delay.reason}"
+        return Comparison(_nothing(reference, response), sent, received, joint, each, why, stamps)
+    aligned = align_waveforms(reference, sent, received, order, joint.at(received.t), stamps[0])
+    return Comparison(aligned, sent, received, joint, each, "", stamps)
+
+
+def _present(first: Int64s, second: Int64s) -> Int64s:
+    return second if bool((first == NO_TIME).all()) else first
+
+
+def _nothing(reference: Samples, response: Samples) -> Aligned:
+    """Nothing was compared: every sample of the reference is missing."""
+    none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return replace(align_pairs(reference, response, none, np.zeros(len(reference), np.int64), 0), matched=False)

@@ -1,0 +1,245 @@
+"""Is it the right signal? A response compared with its reference, channel by channel, all of them reported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.errors import SignalError, nearest
+from pytest_villas.measure.alignment import Aligned
+from pytest_villas.measure.channel import ChannelFidelity
+from pytest_villas.measure.comparison import Comparison, compare_pairs, compare_times, stamps_of
+from pytest_villas.measure.levels import fit_levels
+from pytest_villas.measure.place import Place, ranges
+from pytest_villas.measure.resample import interpolate, interpolation_error, slope_of
+from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.verdict import Estimate
+from pytest_villas.measure.waveform import Timing
+from pytest_villas.samples import Column, Int64s, Samples, SignalType
+
+_INCOMPLETE: Final = 0.1  # share of the reference without a response above which an average speaks for too little
+_FLOORS: Final = 3  # a limit has to be this many times what resampling alone does
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fidelity(Mapping[str, ChannelFidelity]):
+    """All channels of a comparison: a mapping of names to `ChannelFidelity`, worst first.
+
+    Attributes:
+        channels: worst first.
+        delay: the one delay of all waveforms together, in ns; positive where the response is late.
+        drift_ppm: how fast it grows.
+        compared: samples of the reference with which something was compared, of `total`.
+        missing: int64 indices of the others.
+        extra: samples of the response that belong to no sample of the reference.
+        absent: names of signals that only one side has and that were not asked for.
+    """
+
+    channels: tuple[ChannelFidelity, ...]
+    delay: Estimate
+    drift_ppm: Estimate
+    total: int
+    missing: Int64s = field(repr=False)
+    extra: int
+    absent: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> int:
+        """Samples of the reference with which something was compared."""
+        return self.total - int(self.missing.size)
+
+    def __getitem__(self, name: str) -> ChannelFidelity:
+        """Return a channel; KeyError with the nearest name where there is none."""
+        for channel in self.channels:
+            if channel.name == name:
+                return channel
+        raise KeyError(f"no channel {name!r}{nearest(name, iter(self))}")
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, worst first."""
+        return iter([channel.name for channel in self.channels])
+
+    def __len__(self) -> int:
+        """Return the number of channels."""
+        return len(self.channels)
+
+
+def fidelity(
+    reference: Samples,
+    response: Samples,
+    *,
+    channels: Iterable[str] | None = None,
+    match: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    search: tuple[float, float] | None = None,
+    times: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+) -> Fidelity:
+    """Compare a response with its reference.
+
+    With `match`, values are compared in pairs as they are; a delay of the waveform within the pairs is reported, not
+    taken out. Without, both need time stamps: the delay of the waveforms is estimated over all channels, taken out
+    (with its drift, where there is one beyond doubt), and the reference is read between its samples by a cubic spline.
+    An nrmse below three times the error of that, and of the jitter of the stamps, cannot be judged.
+
+    Args:
+        reference: what should have come.
+        response: what came.
+        channels: names to compare; by default those that both have.
+        match: pairs, as `(indices of the reference, indices of the response)`, each int64 of shape (m,).
+        search: least and greatest delay of the waveform to consider, in seconds; by default an eighth of the record to
+            either side, at most one second. A periodic signal wants less than half a period.
+        times: int64 ns stamps for reference and response; by default `origin` (or `received`, where there is none) of the
+            reference and `received` (or `origin`) of the response.
+
+    Raises SignalError for channels that one side does not have, no channel in common, and pairs that do not fit.
+    """
+    names = _names(reference, response, channels)
+    absent = () if channels is not None else tuple(sorted(set(reference.names) ^ set(response.names)))
+    stamps = stamps_of(reference, response, times)
+    numeric = [name for name in names if _is_numeric(reference[name]) and reference[name].dtype == response[name].dtype]
+    parts = [_rows(reference[name]) for name in numeric]
+    x = np.concatenate([np.zeros((0, len(reference))), *parts])
+    y = np.concatenate([np.zeros((0, len(response))), *(_rows(response[name]) for name in numeric)])
+    ends = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    groups = [slice(a, b) for a, b in pairwise(ends)]
+    if match is None:
+        side = compare_times(reference, response, stamps, (x, y), search, groups)
+    else:
+        side = compare_pairs(reference, response, match, stamps, (x, y), search, groups)
+    timing = dict(zip(numeric, side.each, strict=True))
+    judged = []
+    for name in names:
+        pair = reference[name], response[name]
+        estimates = _numeric(name, pair, side, timing[name]) if name in timing else _discrete(name, pair, side.aligned)
+        judged.append(ChannelFidelity(name, reference.signals[reference.index(name)].type, *estimates, *pair, side))
+    judged.sort(key=lambda channel: -channel.badness)
+    delay, drift = _timing_estimates("fidelity", side.joint, len(response))
+    aligned = side.aligned
+    return Fidelity(tuple(judged), delay, drift, aligned.total, aligned.missing, aligned.extra, absent)
+
+
+_Estimates: TypeAlias = tuple[Estimate, Estimate, Estimate, Estimate, Estimate, Place | None, float]
+"""nrmse, gain, offset, delay, drift_ppm, worst, badness."""
+
+
+def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: Timing) -> _Estimates:
+    what, aligned = f"fidelity {name}", side.aligned
+    x, y = _rows(pair[0]), _rows(pair[1])[:, aligned.response]
+    count = y.shape[1]
+    timed = _timing_estimates(what, timing, count)
+    wrong = ~np.asarray(np.isfinite(_rows(pair[1])).all(axis=0))
+    if wrong.any():
+        why = f"{np.count_nonzero(wrong)} of {wrong.size} values of the response are not finite: {ranges(np.flatnonzero(wrong))}"
+        infinite = Estimate(f"{what} nrmse", math.inf, n=count, why=why)
+        here = np.flatnonzero(wrong[aligned.response])
+        place = aligned.places.at(int(here[0])) if here.size else None
+        return infinite, *_unknown(what, "not_finite", why)[1:], *timed, place, math.inf
+    if side.untimed and not aligned.matched:
+        status, _, why = side.untimed.partition(": ")
+        return *_unknown(what, status, why), *timed, None, math.inf
+    if not np.isfinite(x).all() or not count:
+        status, why = (
+            ("not_finite", "the reference has values that are not finite") if count else ("empty", "nothing was compared")
+        )
+        return *_unknown(what, status, why), *timed, None, math.inf
+    floor = _floor(x, side)
+    if aligned.matched:
+        x = x[:, aligned.reference]
+    elif side.sent is not None:
+        x = np.stack([interpolate(side.sent, row, aligned.t) for row in x])
+    fit = fit_levels(x, y)
+    status, why = "ok", aligned.note
+    if not fit.signal:
+        status, why = "no_information", "the reference is constant"
+    elif aligned.missing.size > _INCOMPLETE * aligned.total:
+        status = "incomplete"
+    floor = floor / fit.signal if fit.signal else 0.0
+    # what resampling adds is in the residual already: without it, that can only be less
+    low = math.sqrt(max(fit.nrmse**2 - floor**2, 0.0)) if math.isfinite(fit.nrmse) else fit.nrmse
+    nrmse = Estimate(
+        f"{what} nrmse", fit.nrmse, n=count, floor=_FLOORS * floor if floor else None, status=status, why=why,
+        interval=(low, fit.nrmse) if floor else None,
+    )  # fmt: skip
+    gain = Estimate(f"{what} gain", fit.gain, u=fit.gain_u, n=count, status=status, why=why)
+    level = float(fit.offset[0]) if len(fit.offset) == 1 else float(np.hypot(*fit.offset))
+    unit = ""  # a quantity of the signal's own unit: text limits need none
+    offset = Estimate(f"{what} offset", level, unit, u=fit.offset_u, n=count, status=status, why=why)
+    bad = fit.nrmse if fit.signal else fit.residual
+    place = aligned.places.at(fit.worst) if fit.residual > 0 else None
+    return nrmse, gain, offset, *timed, place, bad
+
+
+def _discrete(name: str, pair: tuple[Column, Column], aligned: Aligned) -> _Estimates:
+    what = f"fidelity {name}"
+    if pair[0].dtype != pair[1].dtype:
+        why = (
+            f"the reference is {SignalType.of(pair[0].dtype).value}, the response {SignalType.of(pair[1].dtype).value}: cast one"
+        )
+    else:
+        why = "integers and booleans are compared for equality: bit_exact(), allclose()"
+    delay = Estimate(f"{what} delay", math.nan, "ns", status="not_applicable", why=why)
+    drift = Estimate(f"{what} drift_ppm", math.nan, "ppm", status="not_applicable", why=why)
+    place, bad = None, math.inf
+    if aligned.matched:
+        wrong = pair[0][aligned.reference] != pair[1][aligned.response]
+        bad = float(np.mean(wrong)) if wrong.size else math.inf
+        place = aligned.places.at(int(np.argmax(wrong))) if wrong.any() else None
+    return *_unknown(what, "not_applicable", why), delay, drift, place, bad
+
+
+def _unknown(what: str, status: str, why: str) -> tuple[Estimate, Estimate, Estimate]:
+    return (
+        Estimate(f"{what} nrmse", math.nan, status=status, why=why),
+        Estimate(f"{what} gain", math.nan, status=status, why=why),
+        Estimate(f"{what} offset", math.nan, "", status=status, why=why),
+    )
+
+
+def _timing_estimates(what: str, timing: Timing, count: int) -> tuple[Estimate, Estimate]:
+    delay = timing.delay
+    return (
+        Estimate(f"{what} delay", delay.seconds * 1e9, "ns", delay.u * 1e9, n=count, status=delay.status, why=delay.reason),
+        Estimate(
+            f"{what} drift_ppm", timing.ppm, "ppm", timing.ppm_u, n=count,
+            status="no_information" if timing.why_no_drift else "ok", why=timing.why_no_drift,
+        ),
+    )  # fmt: skip
+
+
+def _floor(x: Floats, side: Comparison) -> float:
+    """Return what interpolating the reference, and the jitter of the stamps, may do to the residual (rms)."""
+    if side.aligned.matched or side.sent is None or side.received is None:
+        return 0.0
+    jitter = math.hypot(side.sent.jitter, side.received.jitter)
+    parts = [math.hypot(interpolation_error(side.sent, row), slope_of(side.sent, row) * jitter) for row in x]
+    return math.hypot(*parts)
+
+
+def _is_numeric(column: Column) -> bool:
+    return column.dtype.kind in "fc"
+
+
+def _rows(column: Column) -> Floats:
+    if column.dtype.kind == "c":
+        return np.stack([column.real, column.imag]).astype(np.float64)
+    return np.asarray(column[None], np.float64)
+
+
+def _names(reference: Samples, response: Samples, channels: Iterable[str] | None) -> list[str]:
+    if channels is None:
+        common = [name for name in dict.fromkeys(reference.names) if name in response.names]
+        if not common:
+            sides = [", ".join(samples.names[:8]) or "none" for samples in (reference, response)]
+            raise SignalError(f"no signal in common: the reference has {sides[0]}, the response {sides[1]}")
+        return common
+    names = [channels] if isinstance(channels, str) else list(channels)
+    for side, samples in (("reference", reference), ("response", response)):
+        for name in names:
+            if name not in samples.names:
+                raise SignalError(f"channels: the {side} has no signal {name!r}{nearest(name, samples.names)}")
+    return names

@@ -1,0 +1,146 @@
+"""A tolerance tube around a reference: how far a response may be off in value while it is off a little in time.
+
+A sample (t, y) passes if the reference, drawn with straight lines between its samples, comes within `tolerance` of y
+somewhere in `t - dt .. t + dt`. As that reference is continuous this is ``min(x) - tolerance <= y <= max(x) +
+tolerance`` over the interval, and the extremes of straight lines are at samples or at the ends of the interval. So the
+verdict is exact: no curve is built, nothing is resampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+from pytest_villas.measure.exact import check_tolerances, none_of
+from pytest_villas.measure.place import ANYWHERE, Bools, Places
+from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.verdict import Verdict
+from pytest_villas.samples import Int64s
+
+_EVEN: Final = 1e-7  # of a step: grids as even as this are uniform
+
+
+def tube_bounds(reference_t: Floats, reference: Floats, t: Floats, dt: float) -> tuple[Floats, Floats]:
+    """Return the least and the greatest value of the reference within `dt` of each time.
+
+    Args:
+        reference_t: shape (n,), seconds, strictly increasing, relative to a common base.
+        reference: shape (n,). A NaN in it makes the bounds NaN where it is in reach.
+        t: shape (m,), seconds since the same base.
+        dt: seconds.
+
+    O((n + m) log w) for w reference samples within dt; O(n) where t is the reference's own uniform grid.
+    """
+    if _same_grid(reference_t, t):
+        return _grid_bounds(reference, dt / (float(reference_t[-1] - reference_t[0]) / (t.size - 1)))
+    early, late = t - dt, t + dt
+    left = np.searchsorted(reference_t, early, "left")
+    right = np.searchsorted(reference_t, late, "right")
+    ends = np.interp(early, reference_t, reference), np.interp(late, reference_t, reference)
+    least = np.minimum(np.minimum(*ends), _range_extreme(reference, left, right, np.minimum, np.inf))
+    most = np.maximum(np.maximum(*ends), _range_extreme(reference, left, right, np.maximum, -np.inf))
+    return least, most
+
+
+def tube(
+    reference_t: npt.ArrayLike,
+    reference: npt.ArrayLike,
+    t: npt.ArrayLike,
+    response: npt.ArrayLike,
+    *,
+    atol: float = 0.0,
+    rtol: float = 0.0,
+    dt: float = 0.0,
+    places: Places = ANYWHERE,
+    what: str = "samples",
+) -> Verdict:
+    """Judge whether every sample of a response lies in the tube around a reference.
+
+    Args:
+        reference_t: shape (n,); int64 ns since the epoch, or seconds. Strictly increasing.
+        reference: shape (n,), float64.
+        t: shape (m,), in the unit and type of `reference_t`.
+        response: shape (m,), float64.
+        atol: tolerance, in units of the signal.
+        rtol: tolerance, relative to the range (greatest minus least value) of the reference.
+        dt: seconds. Beware: it hides errors of dt times the slope.
+        places: what to call the samples in the message.
+        what: what is judged.
+
+    NaN on either side fails, and so does a sample more than dt before or after the reference. Nothing to compare is
+    INCONCLUSIVE. Raises ValueError for shapes that do not fit, times that do not increase, and tolerances below 0.
+    """
+    check_tolerances(atol=atol, rtol=rtol, dt=dt)
+    knots, at = _seconds(np.asarray(reference_t), np.asarray(t))
+    x, y = np.asarray(reference, np.float64), np.asarray(response, np.float64)
+    if knots.shape != x.shape or at.shape != y.shape or x.ndim != 1 or y.ndim != 1:
+        raise ValueError(f"times and values come in pairs: reference {knots.shape}, {x.shape}; response {at.shape}, {y.shape}")
+    if x.size > 1 and not (np.diff(knots) > 0).all():
+        raise ValueError("the times of the reference have to increase")
+    what = f"{what} out of the tube atol {atol:g}, rtol {rtol:g}, dt {dt:g} s"
+    if not x.size:
+        return none_of(np.zeros(0, np.bool_), x, x, places, what)
+    tolerance = atol + (rtol * float(x.max() - x.min()) if rtol else 0.0)
+    with np.errstate(invalid="ignore"):
+        least, most = tube_bounds(knots, x, at, dt)
+        right: Bools = (y >= least - tolerance) & (y <= most + tolerance)
+        right &= (at >= knots[0] - dt) & (at <= knots[-1] + dt) & np.isfinite(y)
+        nearest = np.clip(y, least - tolerance, most + tolerance)
+    return none_of(~right, nearest, y, places, what)
+
+
+def _seconds(*times: npt.NDArray[Any]) -> list[Floats]:
+    first = next((int(t[0]) for t in times if t.size and t.dtype.kind == "i"), 0)
+    # the difference of two stamps is exact in int64, and small enough for a float64
+    return [(t - np.int64(first)) / 1e9 if t.dtype.kind == "i" else t.astype(np.float64) for t in times]
+
+
+def _same_grid(knots: Floats, t: Floats) -> bool:
+    if knots.size != t.size or t.size < 3 or not np.array_equal(knots, t):
+        return False
+    steps = np.diff(t)
+    step = float(t[-1] - t[0]) / steps.size
+    return bool(np.abs(steps - step).max() <= _EVEN * step)
+
+
+def _grid_bounds(values: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Return the extremes within `reach` steps of each value: a running filter, and the interpolated ends."""
+    whole = min(int(reach + 1e-9), values.size)
+    fraction = max(reach - whole, 0.0) if whole < values.size else 0.0
+    gaps = np.isnan(values)
+    clean = np.where(gaps, 0.0, values)
+    least = minimum_filter1d(clean, 2 * whole + 1, mode="nearest")
+    most = maximum_filter1d(clean, 2 * whole + 1, mode="nearest")
+    if fraction > 1e-9:
+        padded = np.pad(clean, whole + 1, mode="edge")
+        size = values.size
+        for inner, outer in ((1, 0), (2 * whole + 1, 2 * whole + 2)):
+            end = (1 - fraction) * padded[inner : inner + size] + fraction * padded[outer : outer + size]
+            least, most = np.minimum(least, end), np.maximum(most, end)
+    if gaps.any():
+        near = maximum_filter1d(gaps, 2 * (whole + (fraction > 1e-9)) + 1, mode="nearest")
+        least[near] = most[near] = np.nan
+    return least, most
+
+
+def _range_extreme(
+    values: Floats, left: Int64s, right: Int64s, pick: Callable[[Floats, Floats], Floats], nothing: float
+) -> Floats:
+    """Return ``pick`` over ``values[left:right]`` for each pair: a sparse table, of which one level lives at a time."""
+    width = right - left
+    out = np.full(left.shape, nothing)
+    level = np.full(left.shape, -1)
+    some = width > 0
+    level[some] = np.frexp(width[some].astype(np.float64))[1] - 1  # the largest power of two that fits
+    table, span = values, 1
+    for k in range(int(level.max(initial=-1)) + 1):
+        here = level == k
+        out[here] = pick(table[left[here]], table[right[here] - span])
+        if 2 * span <= values.size:
+            table = pick(table[:-span], table[span:])
+        span *= 2
+    return out

@@ -1,0 +1,178 @@
+"""Every sample that was sent is accounted for."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_villas.errors import SignalError
+from pytest_villas.measure import Outcome
+from pytest_villas.measure.delivery import Delivery, delivery
+from pytest_villas.measure.matching import by_sequence, by_tag, by_waveform
+from pytest_villas.samples import Int64s
+
+MS = 1_000_000
+
+
+def account(sent: int, arrived: list[int]) -> Delivery:
+    return delivery(by_sequence(np.arange(sent), np.array(arrived, np.int64)))
+
+
+def test_all_is_well() -> None:
+    found = account(1000, list(range(1000)))
+    assert found.lost == 0
+    assert found.received == found.sent
+    assert found.duplicates == 0
+    assert found.reordered == 0
+    assert found.reorder_extent == 0
+    assert found.unmatched == 0
+    assert found.loss_ratio <= 0
+    assert found.loss_periods == 0
+    assert found.longest_loss == 0
+    assert all(bool(count == 0) for count in found.where.values())
+
+
+def test_losses_at_both_ends_are_seen() -> None:
+    found = account(10, [2, 3, 4, 6, 7])
+    assert found.lost == 5
+    assert found.received == 5
+    assert found.lost_at.tolist() == [0, 1, 5, 8, 9]
+    assert found.loss_periods == 3
+    assert found.longest_loss == 2
+    assert float(found.loss_ratio) == 0.5
+    assert repr(found) == "<delivery: 10 sent, 5 received, 5 lost>"
+
+
+def test_one_of_ten_lost_breaks_the_limit_and_says_so() -> None:
+    lost = account(10, [0, 1, 2, 3, 4, 5, 6, 7, 8]).lost == 0
+    assert lost.outcome is Outcome.FAIL
+    assert str(lost) == "FAIL: lost == 0: is 1, n = 10"
+
+
+def test_all_lost() -> None:
+    found = account(10, [])
+    assert found.lost == 10
+    assert found.longest_loss == 10
+    assert found.loss_periods == 1
+    assert float(found.loss_ratio) == 1.0
+
+
+def test_nothing_sent_proves_nothing() -> None:
+    found = account(0, [])
+    assert (found.lost == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found.duplicates == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found.loss_ratio < 1).outcome is Outcome.INCONCLUSIVE
+    assert found.sent == 0
+
+
+def test_duplicates_are_no_reordering() -> None:
+    found = account(5, [0, 1, 0, 2, 3, 1, 4, 4])
+    assert found.duplicates == 3
+    assert found.reordered == 0
+    assert found.lost == 0
+
+
+def test_what_answers_nothing_is_unmatched() -> None:
+    found = account(3, [0, 1, 2, 3, 77])
+    assert found.unmatched == 2
+    assert found.lost == 0
+
+
+def test_what_was_overtaken_is_reordered() -> None:
+    # arrivals 1 2 3 7 8 9 10 4 5 6 11: 4 was overtaken by 7, four arrivals before
+    found = account(12, [1, 2, 3, 7, 8, 9, 10, 4, 5, 6, 11])
+    assert found.reordered == 3
+    assert found.reorder_extent == 6
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 12), max_size=40), st.integers(1, 10))
+def test_the_account_agrees_with_a_slow_one(arrived: list[int], sent: int) -> None:
+    first = list(dict.fromkeys(number for number in arrived if number < sent))
+    overtaken = [i for i, number in enumerate(first) if any(other > number for other in first[:i])]
+    extents = [i - next(j for j, other in enumerate(first) if other > first[i]) for i in overtaken]
+    gone = [number not in first for number in range(sent)]
+    found = account(sent, arrived)
+    assert int(found.lost) == sum(gone)
+    assert int(found.received) + int(found.lost) == int(found.sent)
+    assert int(found.duplicates) == len([number for number in arrived if number < sent]) - len(first)
+    assert int(found.unmatched) == len([number for number in arrived if number >= sent])
+    assert int(found.reordered) == len(overtaken)
+    assert int(found.reorder_extent) == max(extents, default=0)
+    assert int(found.loss_periods) == sum(lost and not before for lost, before in zip(gone, [False, *gone], strict=False))
+    assert "".join("x" if lost else " " for lost in gone).count("x" * (int(found.longest_loss) + 1)) == 0
+    assert int(found.longest_loss) in {len(run) for run in "".join("x" if lost else " " for lost in gone).split(" ")}
+
+
+def times(n: int, delays: dict[int, int]) -> tuple[Int64s, Int64s]:
+    t_sent = 1_795_419_350_000_000_000 + np.arange(n) * MS
+    return t_sent, t_sent + np.array([delays.get(i, 200_000) for i in range(n)])
+
+
+def test_later_than_t_max_is_lost() -> None:
+    t_sent, t_received = times(10, {3: 50 * MS, 4: 50 * MS + 1})
+    match = by_sequence(np.arange(10), np.arange(10))
+    found = delivery(match, t_sent, t_received, t_max="50 ms")
+    assert found.lost == 1
+    assert found.late == 1
+    assert found.lost_at.tolist() == [4]
+    assert found.where["unknown"] == 0
+    assert delivery(match, t_sent, t_received).lost == 0
+
+
+def test_t_max_wants_times() -> None:
+    match = by_sequence(np.arange(10), np.arange(10))
+    with pytest.raises(SignalError, match="wants t_sent and t_received"):
+        delivery(match, t_max="50 ms")
+    with pytest.raises(SignalError, match="stamps for 10 samples"):
+        delivery(match, np.zeros(3, np.int64), np.zeros(10, np.int64), t_max=5)
+
+
+def test_losses_are_placed_as_far_as_somebody_counted() -> None:
+    match = by_sequence(np.arange(10), np.arange(4))
+    found = delivery(match, dropped={"send_queue": 2, "receive_queue": 0}, rejected=1)
+    assert found.lost == 6
+    assert found.where["send_queue"] == 2
+    assert found.where["receive_queue"] == 0
+    assert found.where["unknown"] == 4
+    assert (found.where["rig"] == 0).outcome is Outcome.INCONCLUSIVE
+    assert "nobody counts what the rig drops" in str(found.where["rig"] == 0)
+    assert found.rejected == 1
+    assert (delivery(match, rejected=None).rejected == 0).outcome is Outcome.INCONCLUSIVE
+
+
+def test_an_unknown_place_is_refused() -> None:
+    with pytest.raises(SignalError, match="did you mean 'send_queue'"):
+        delivery(by_sequence(np.arange(1), np.arange(1)), dropped={"sendqueue": 1})
+
+
+def test_a_held_output_repeats_nothing() -> None:
+    found = delivery(by_tag(np.arange(4), np.array([0.0, 0.0, 1.0, 1.0, 3.0, 3.0])))
+    assert found.duplicates == 0
+    assert found.lost == 1
+    assert found.unmatched == 0
+
+
+def test_a_waveform_knows_no_order() -> None:
+    t_sent, t_received = times(10, {})
+    found = delivery(by_waveform(t_sent, t_received, 200_000))
+    assert found.lost == 0
+    assert (found.reordered == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found.duplicates == 0).outcome is Outcome.INCONCLUSIVE
+    shorter = delivery(by_waveform(t_sent, t_received[:-2], 200_000))
+    assert shorter.lost == 2
+
+
+def test_a_waveform_with_jitter_beyond_its_period_cannot_tell_losses() -> None:
+    t_sent, t_received = times(10, {4: 1_100_000})
+    found = delivery(by_waveform(t_sent, np.sort(t_received), 200_000))
+    assert (found.lost == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found.loss_ratio < 0.5).outcome is Outcome.INCONCLUSIVE
+
+
+def test_ten_million_samples_are_accounted_for_without_an_object_each() -> None:
+    n = 10_000_000
+    arrived = np.arange(n)[np.arange(n) % 1000 != 17]
+    found = delivery(by_sequence(np.arange(n), arrived))
+    assert found.lost == 10_000
+    assert found.longest_loss == 1
