@@ -9,7 +9,9 @@ import pytest
 
 from pytest_villas.errors import ConfigError
 from pytest_villas.fixtures import limits, recording, rig, rig_process, villas_node
+from pytest_villas.replay.limits import check
 from pytest_villas.report import outcome, terminal
+from pytest_villas.rig.registry import Registry
 from pytest_villas.session import SESSION, Session
 from pytest_villas.units import duration
 
@@ -50,7 +52,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer `--rig-list`."""
     if not config.getoption("--rig-list"):
         return None
-    terminal.list_rigs(config.stash[SESSION].registry)
+    terminal.list_rigs(Registry.of(config.rootpath, config.getoption("--rig-dir")))
     return 0
 
 
@@ -59,6 +61,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = metafunc.config.stash[SESSION].names
     if "rig_process" in metafunc.fixturenames and names:
         metafunc.parametrize("rig_process", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse marks with limits that there are not, before anything runs."""
+    for item in items:
+        for mark in item.iter_markers("limits"):
+            if mark.args:
+                raise pytest.UsageError(f"{item.nodeid}: limits are given by name, as in limits(latency_p99='2 ms', loss=0)")
+            try:
+                check(mark.kwargs)
+            except ConfigError as error:
+                raise pytest.UsageError(f"{item.nodeid}: {error}") from None
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:

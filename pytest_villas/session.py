@@ -50,12 +50,12 @@ class Session:
 
     @classmethod
     def of(cls, root: Path, names: Sequence[str], folders: Sequence[Path], *, wait: int, twin: bool) -> Session:
-        """Look the rigs up; ConfigError with the nearest name for one that is not there."""
+        """Read the rig files; ConfigError for one that is not there or says something wrong."""
         registry = Registry.of(root, folders)
-        for name in names:
-            registry.path(name)
         if twin:
             names = [registry.load(name).rig.twin or name for name in names]
+        for name in names:
+            registry.load(name)
         return cls(registry, root, tuple(dict.fromkeys(names)), wait)
 
     def open(self, name: str) -> RigProcess:

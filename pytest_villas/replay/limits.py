@@ -14,11 +14,12 @@ Integers and booleans have no nrmse: with that limit they have to be equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.units import duration, ratio
 
 if TYPE_CHECKING:  # the names are checked in sessions that measure nothing
     from pytest_villas.measure.channel import ChannelFidelity
@@ -38,19 +39,34 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Raise ConfigError for a limit that there is not, with the nearest one."""
-    for name in names:
+def check(limits: Mapping[str, object]) -> None:
+    """Raise ConfigError for a limit that there is not, with the nearest one, and for a value that is no such quantity."""
+    for name, value in limits.items():
         if name not in NAMES:
             close = nearest(name, NAMES)
-            raise ConfigError(
-                f"limits.{name}: no such limit{close if 'did you mean' in close else ', see pytest_villas.replay.limits'}"
-            )
+            raise ConfigError(f"limits.{name}: no such limit{close if 'did you mean' in close else ', see docs/limits.md'}")
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ConfigError(f"limits.{name} is {value!r}: it has to be a number, or text with a unit")
+        try:
+            _number(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"limits.{name}: {error}") from None
+
+
+def _number(name: str, value: float | str) -> float:
+    if name in {"nrmse", "gain_error", "loss_ratio"}:
+        return ratio(value)
+    if name in _COUNTS or name == "offset":
+        try:
+            return float(value)
+        except ValueError:
+            raise ConfigError(f"{value!r} is no number") from None
+    return duration(value)
 
 
 def judge(run: Run, name: str, limit: float | str) -> list[Verdict]:
     """Hold a run against one limit. Returns one verdict, or one for each channel of its fidelity."""
-    check_names([name])
+    check({name: limit})
     if name in _COUNTS:
         return [getattr(run.delivery, _COUNTS[name]) <= limit]
     if name == "loss_ratio":

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.replay import limits
 from pytest_villas.units import duration
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -108,7 +109,7 @@ class RigFile(Section, frozen=True):
     clock: ClockSection = ClockSection()
     replay: ReplaySection = ReplaySection()
     reference: ReferenceSection = ReferenceSection()
-    limits: dict[str, float | str | dict[str, float | str]] = {}
+    limits: dict[str, float | str] = {}
     identity: dict[str, str] = {}
 
 
@@ -138,6 +139,10 @@ def load(path: Path, find: Any = None) -> RigFile:
                 duration(getattr(getattr(rig, table), key))
             except ConfigError as error:
                 raise ConfigError(f"{path}: {table}.{key}: {error}") from None
+    try:
+        limits.check(rig.limits)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if not rig.link.config or not rig.link.node:
         raise ConfigError(f"{path}: link: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
     if rig.link.move and rig.link.role == "peer" and "{config}" not in " ".join(rig.launch.command):

@@ -1,0 +1,242 @@
+"""Every option, mark and exit status, as a user of pytest sees it: loopback is the rig, for it needs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPLAYS = """
+    from pytest_villas import generate
+
+    def test_it(rig):
+        run = rig.replay(generate.three_phase(rate=500, duration=0.7))
+        assert run.delivery.lost == 0
+"""
+
+
+def rig_file(pytester: pytest.Pytester, name: str, text: str, folder: str = "rigs") -> Path:
+    (pytester.path / folder).mkdir(exist_ok=True)
+    file = pytester.path / folder / f"{name}.toml"
+    file.write_text(text)
+    return file
+
+
+def test_without_a_rig_a_test_is_skipped_with_the_names_of_those_that_there_are(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", '[rig]\nextends = "loopback"')
+    pytester.makepyfile(REPLAYS)
+    result = pytester.runpytest_subprocess("-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*needs a rig: --rig=NAME, one of dpsim, loopback, mine, sim*"])
+
+
+def test_an_unknown_rig_is_a_usage_error_that_names_the_nearest(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess("--rig=loopbak")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no rig 'loopbak', did you mean 'loopback'*"])
+
+
+def test_a_rig_file_with_a_misspelt_key_is_a_usage_error_that_names_file_and_key(pytester: pytest.Pytester) -> None:
+    file = rig_file(pytester, "mine", '[rig]\nextends = "loopback"\n[match]\nlate_afer = "1 s"')
+    result = pytester.runpytest_subprocess("--rig=mine")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{file}: match.late_afer: unknown key, did you mean 'late_after'?"])
+
+
+def test_the_rigs_are_listed(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", '[rig]\nextends = "loopback"\ndescription = "On the third bench"')
+    rig_file(pytester, "torn", "[rig")
+    result = pytester.runpytest_subprocess("--rig-list")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["dpsim *DPsim*", "loopback *", "mine *On the third bench", "sim *", "torn *unusable: *torn.toml: is no TOML*"]
+    )
+
+
+def test_a_test_runs_once_for_each_rig_and_every_run_is_shown(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", '[rig]\nextends = "loopback"')
+    pytester.makepyfile(REPLAYS)
+    result = pytester.runpytest_subprocess("--rig=loopback", "--rig=mine", "-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        ["*test_it[[]loopback[]] PASSED*", "*test_it[[]mine[]] PASSED*", "*= runs =*", "*test_it[[]loopback[]]", "*350 sent, 350 received, 0 lost", "*latency *p50*",
+         "*fidelity *va 0*", "*capture *.villas/runs/*", "*test_it[[]mine[]]"]
+    )  # fmt: skip
+
+
+def test_rig_files_of_another_folder_come_first(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "loopback", "[rig]\ndescription = 'ours'\n[link]\nconfig = 'a'\nnode = 'b'", folder="bench")
+    result = pytester.runpytest_subprocess("--rig-list", "--rig-dir=bench")
+    result.stdout.fnmatch_lines(["loopback *ours"])
+
+
+def test_the_twin_runs_instead_of_the_rig(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "bench", '[rig]\ntwin = "loopback"\n[link]\nconfig = "nowhere.conf"\nnode = "none"')
+    pytester.makepyfile(REPLAYS)
+    result = pytester.runpytest_subprocess("--rig=bench", "--rig-twin", "-v")
+    result.stdout.fnmatch_lines(["*test_it[[]loopback[]] PASSED*"])
+
+
+def test_a_rig_in_use_is_an_error_that_says_by_whom_and_waiting_helps(pytester: pytest.Pytester) -> None:
+    from pytest_villas.rig.lease import Lease  # noqa: PLC0415 - the rest is seen from outside
+
+    name = f"leased-{pytester.path.name}"
+    config = pytester.path / "one.conf"
+    config.write_text(
+        'nodes = { echo = { type = "nanomsg", out = { endpoints = "ipc://%s/e" }, in = { endpoints = "ipc://%s/e" } } }'
+        % ((pytester.path,) * 2)
+    )
+    rig_file(pytester, name, '[link]\nconfig = "../one.conf"\nnode = "echo"\nrole = "self"')
+    pytester.makepyfile("def test_it(rig): pass")
+    lease = Lease(name, 0)
+    try:
+        result = pytester.runpytest_subprocess(f"--rig={name}", "--rig-wait=100 ms")
+    finally:
+        lease.release()
+    assert result.ret == 10
+    result.stdout.fnmatch_lines([f"*rig '{name}' is in use by *, process *; waited 100 ms, see --rig-wait*"])
+    pytester.runpytest_subprocess(f"--rig={name}", "--rig-wait=5 s").assert_outcomes(passed=1)
+
+
+def test_a_time_that_is_none_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess("--rig-wait=soon")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'soon' is no duration*"])
+
+
+def test_a_limit_that_there_is_not_is_a_usage_error_before_anything_runs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.limits(latency_p98="2 ms")
+        def test_it(rig): pass
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_it*limits.latency_p98: no such limit, did you mean 'latency_p99'*"])
+
+
+def test_the_nearest_limit_counts(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.limits(loss=7, jitter="1 s")
+        class TestIt:
+            @pytest.mark.limits(loss=8)
+            def test_it(self, rig, limits):
+                assert limits["loss"] == 8
+                assert limits["jitter"] == "1 s"
+                assert limits["nrmse"] == 1e-9, "the rig file's"
+    """)
+    pytester.runpytest_subprocess("--rig=loopback").assert_outcomes(passed=1)
+
+
+def test_a_rig_that_lacks_what_a_test_needs_skips_it(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", '[rig]\nextends = "loopback"\nprovides = ["breaker"]')
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.needs("breaker", "nanomsg")
+        def test_it(rig): pass
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback", "--rig=mine", "-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*rig 'loopback' does not provide breaker*"])
+
+
+def test_a_broken_limit_explains_itself_and_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from pytest_villas import generate, ns
+
+        def test_compared(rig):
+            run = rig.replay(generate.three_phase(rate=500, duration=1))
+            assert run.latency.p50 > 10 ** 12
+
+        def test_checked(rig):
+            rig.replay(generate.three_phase(rate=500, duration=1)).check(latency_p50="1 min", gap_sent_p50="1 us")
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    assert result.ret == 1
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*FAIL: latency p50 > 1*s*", "*estimate *", "*interval *", "*n = *"])
+    result.stdout.fnmatch_lines(["*of * limits are kept*", "*FAIL: gap_sent p50 <= 1 us*"])
+
+
+def test_too_few_samples_are_inconclusive_and_say_how_many_more_would_do(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from pytest_villas import generate, s
+
+        def test_compared(rig):
+            run = rig.replay(generate.three_phase(frequency=10, rate=100, duration=1))
+            assert run.latency.p99 < 1 * s
+
+        def test_checked(rig):
+            rig.replay(generate.three_phase(frequency=10, rate=100, duration=1)).check(latency_p99="1 s")
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback", "-rA")
+    assert result.ret == 11
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*INCONCLUSIVE: latency p99 < 1 s*", "*more*"])
+    result.stdout.fnmatch_lines(["INCONCLUSIVE *test_compared*", "INCONCLUSIVE *test_checked*"])
+
+
+def test_a_failure_beside_an_inconclusive_test_is_a_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from pytest_villas import generate, s
+
+        def test_undecided(rig):
+            run = rig.replay(generate.three_phase(frequency=10, rate=100, duration=1))
+            assert run.latency.p99 < 1 * s
+
+        def test_fails():
+            assert False
+    """)
+    assert pytester.runpytest_subprocess("--rig=loopback").ret == 1
+
+
+def test_a_plain_failure_after_a_caught_comparison_stays_a_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from pytest_villas import generate, s
+
+        def test_it(rig):
+            run = rig.replay(generate.three_phase(frequency=10, rate=100, duration=1))
+            with pytest.raises(AssertionError):
+                assert run.latency.p99 < 1 * s
+            assert 1 == 2
+    """)
+    assert pytester.runpytest_subprocess("--rig=loopback").ret == 1
+
+
+def test_rigs_work_side_by_side_under_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from pytest_villas import generate, s
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(rig, number):
+            assert rig.replay(generate.three_phase(rate=200, duration=0.5)).delivery.lost == 0
+
+        def test_undecided(rig):
+            assert rig.replay(generate.three_phase(frequency=10, rate=100, duration=1)).latency.p99 < 1 * s
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback", "-n2", "-p", "xdist")
+    result.assert_outcomes(passed=4, failed=1)
+    assert result.ret == 11
+
+
+def test_the_plugin_brings_neither_numpy_nor_scipy_into_a_session_without_a_rig(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import sys
+
+        def test_it():
+            assert not {"numpy", "scipy", "pynng"} & set(sys.modules)
+    """)
+    pytester.runpytest_subprocess("-p", "no:hypothesispytest").assert_outcomes(passed=1)
+
+
+def test_the_stimulus_and_the_capture_are_on_disk(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(REPLAYS.replace("assert", "raise RuntimeError('before any verdict')\n        assert"))
+    pytester.runpytest_subprocess("--rig=loopback").assert_outcomes(failed=1)
+    folder = next(pytester.path.glob(".villas/runs/*test_it*"))
+    assert {path.name for path in folder.iterdir()} >= {"stimulus.npz", "capture.npz", "response.npz"}
