@@ -1,0 +1,102 @@
+"""Rig files: read whole, merged, and refused with file, key and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_villas.errors import ConfigError
+from pytest_villas.rig.file import load
+from pytest_villas.rig.registry import Registry, find_fixture, find_recording, shipped
+
+LINK = '[link]\nconfig = "node.conf"\nnode = "a"\n'
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    file = folder / f"{name}.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("name", Registry.of(Path("/nowhere")).names())
+def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
+    rig = Registry.of(Path("/nowhere")).load(name)
+    assert rig.rig.description
+    assert Path(rig.link.config).is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[link]\nconfi = "x"', "link.confi: unknown key, did you mean 'config'?"),
+        ('[lnk]\nconfig = "x"', "lnk: unknown key, did you mean 'link'?"),
+        ("[link]\nconfig = 3", "link.config: expected `str`, got `int`"),
+        ('[link]\nkind = "pigeon"', "link.kind: invalid enum value 'pigeon'"),
+        ("[rig]", "link: needs `config`, a VILLASnode config, and `node`"),
+        (LINK + '[match]\nlate_after = "soon"', "match.late_after: 'soon' is no duration"),
+        (LINK + '[match]\nlate_after = "5"', "match.late_after: '5' is no duration"),
+        (LINK + "[limits]\nlatency_p98 = 1", "limits.latency_p98: no such limit, did you mean 'latency_p9"),
+        (LINK + '[limits]\nlatency_p99 = "2 m"', "limits.latency_p99: '2 m' is no duration"),
+        (LINK + '[limits]\nnrmse = "1 ms"', "limits.nrmse: '1 ms' is no ratio"),
+        (LINK + '[limits]\nloss = "none"', "limits.loss: 'none' is no number"),
+        (LINK + "[limits]\nloss = true", "limits.loss is True: it has to be a number"),
+        (LINK + "move = true", "link.move: the rig has to be started here"),
+        (LINK.replace("node.conf", "${HOME}/x"), r"link.config: ${HOME}: only variables that start with VILLAS_RIG_"),
+        (LINK.replace("node.conf", "${VILLAS_RIG_NOT_SET}"), r"link.config: ${VILLAS_RIG_NOT_SET}: the variable is not set"),
+        ("[link", "is no TOML"),
+        ('[rig]\nextends = "nobody"', "no rig 'nobody'"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_key_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    file = write(tmp_path, "mine", text)
+    with pytest.raises(ConfigError) as caught:
+        load(file, Registry((tmp_path,)).path)
+    assert message in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_tables_of_an_extended_rig_are_merged_and_the_nearer_file_wins(tmp_path: Path) -> None:
+    write(tmp_path, "base", LINK + "[limits]\nloss = 0\nnrmse = 0.1\n[match]\nby = 'origin'")
+    write(tmp_path, "near", "[rig]\nextends = 'base'\n[limits]\nnrmse = 0.2")
+    rig = Registry((tmp_path,)).load("near")
+    assert rig.limits == {"loss": 0, "nrmse": 0.2}
+    assert rig.match.by == "origin"
+
+
+def test_a_rig_that_extends_itself_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "a", "[rig]\nextends = 'b'")
+    write(tmp_path, "b", "[rig]\nextends = 'a'")
+    with pytest.raises(ConfigError, match="a -> b -> a never ends"):
+        Registry((tmp_path,)).load("a")
+
+
+def test_paths_are_relative_to_the_file_in_which_they_are_written(tmp_path: Path) -> None:
+    far, near = tmp_path / "far", tmp_path / "near"
+    for folder in (far, near):
+        folder.mkdir()
+    (far / "plant.py").touch()
+    write(far, "base", LINK + '[launch]\ncommand = ["{python}", "plant.py", "plain", "--plant.py"]')
+    write(near, "mine", "[rig]\nextends = 'base'")
+    rig = Registry((near, far)).load("mine")
+    assert rig.link.config == str(far / "node.conf")
+    assert rig.launch.command == ("{python}", str(far / "plant.py"), "plain", "--plant.py")
+
+
+def test_variables_of_the_environment_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VILLAS_RIG_NODE", "b")
+    write(tmp_path, "mine", LINK.replace('"a"', '"${VILLAS_RIG_NODE}"'))
+    assert Registry((tmp_path,)).load("mine").link.node == "b"
+
+
+def test_the_users_own_files_come_before_the_shipped_ones(tmp_path: Path) -> None:
+    own = tmp_path / "fixtures"
+    (own / "recordings").mkdir(parents=True)
+    assert find_fixture("nanomsg.conf", tmp_path) == shipped("fixtures") / "nanomsg.conf"
+    (own / "nanomsg.conf").touch()
+    (own / "recordings" / "fault.npz").touch()
+    assert find_fixture("nanomsg.conf", tmp_path) == own / "nanomsg.conf"
+    assert find_recording("fault", tmp_path) == own / "recordings" / "fault.npz"
+    assert find_recording("fault.human", tmp_path) == shipped("fixtures") / "recordings" / "fault.human"
+    with pytest.raises(ConfigError, match="no recording 'fautl', did you mean 'fault'"):
+        find_recording("fautl", tmp_path)

@@ -1,0 +1,55 @@
+"""The model of a rig: it gets the stimulus as the rig took it, and what goes wrong in it is the rig's fault."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_villas import Samples, recordings
+from pytest_villas.errors import RigError
+from pytest_villas.rig.reference import applied, compute
+from pytest_villas.units import s
+
+STIMULUS = Samples({"v": np.arange(10.0) * 10}, origin=np.arange(10), sequence=np.arange(100, 110))
+
+
+def test_each_step_gets_the_sample_that_the_rig_had_taken() -> None:
+    inputs, rows = applied(STIMULUS, np.array([100, 100, 102, 103]), np.array([7, 8, 9, 10]))
+    assert inputs["v"].tolist() == [0, 0, 20, 30]
+    assert rows.tolist() == [0, 1, 2, 3]
+
+
+def test_steps_whose_response_was_lost_are_filled_evenly() -> None:
+    inputs, rows = applied(STIMULUS, np.array([100, 103, 104]), np.array([5, 8, 9]))
+    assert inputs["v"].tolist() == [0, 10, 20, 30, 40]
+    assert rows.tolist() == [0, 3, 4]
+
+
+def test_the_program_reads_the_stimulus_and_writes_the_response(tmp_path: Path) -> None:
+    script = tmp_path / "model.py"
+    script.write_text("""
+import sys
+from pytest_villas import Samples, recordings
+x = recordings.open(sys.argv[1])
+recordings.save(sys.argv[2], Samples({"u": 2 * x["v"]}, sequence=x.sequence))
+""")
+    result = compute(["{python}", str(script), "{stimulus}", "{response}"], STIMULUS, tmp_path, 60 * s)
+    assert result["u"].tolist() == (2 * STIMULUS["v"]).tolist()
+    assert recordings.open(tmp_path / "applied.npz").sequence.tolist() == STIMULUS.sequence.tolist()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ([sys.executable, "-c", "print('no licence'); raise SystemExit(3)"], r"(?s)ended with status 3.*no licence"),
+        ([sys.executable, "-c", "pass"], "ended with status 0"),
+        (["no-such-program"], "no-such-program: No such file"),
+        ([sys.executable, "-c", "import time; time.sleep(60)"], "took longer than 300 ms"),
+    ],
+)
+def test_a_model_that_fails_is_an_error_of_the_rig_with_its_last_words(tmp_path: Path, command: list[str], message: str) -> None:
+    with pytest.raises(RigError, match=message):
+        compute(command, STIMULUS, tmp_path, 300_000_000 if "sleep" in command[-1] else 60 * s)

@@ -1,0 +1,86 @@
+"""The supervisor: what it starts has no privileges, and ends when its starter does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import standing_in, wait_until
+
+from pytest_villas.rig import supervise
+
+SCRIPT = supervise.__file__
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", SCRIPT, *command],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> str:
+    """Close its input, and return what it said."""
+    return process.communicate(timeout=20)[0].decode()
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)])
+def test_the_status_is_that_of_the_command(tmp_path: Path, script: str, status: int) -> None:
+    process = start(tmp_path, "sh", "-c", script)
+    assert process.wait(20) == status
+    finish(process)
+
+
+def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
+    process = start(tmp_path, "no-such-program")
+    assert process.wait(20) == 1
+    assert "no-such-program: No such file or directory" in finish(process)
+
+
+def test_everything_ends_when_the_starter_closes_the_pipe(tmp_path: Path) -> None:
+    process = start(tmp_path, "sh", "-c", "sleep 100 & setsid sleep 100 & wait")
+    assert wait_until(lambda: len(standing_in(tmp_path)) == 4, 10)
+    finish(process)
+    assert standing_in(tmp_path) == {}
+
+
+def test_what_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
+    process = start(tmp_path, "sh", "-c", 'trap "" TERM; echo ready; while :; do sleep 0.1; done')
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    finish(process)
+    assert standing_in(tmp_path) == {}
+
+
+def test_the_command_ends_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    process = start(tmp_path, "sleep", "100")
+    assert wait_until(lambda: len(standing_in(tmp_path)) == 2, 10)
+    process.kill()
+    assert wait_until(lambda: standing_in(tmp_path) == {}, 10)
+    finish(process)
+
+
+def test_the_command_does_not_get_the_interrupt_of_a_terminal(tmp_path: Path) -> None:
+    process = start(tmp_path, "sh", "-c", "echo ready; sleep 100")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(2)
+    assert not wait_until(lambda: process.poll() is not None, 0.3)
+    finish(process)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no privileges to lose")
+def test_as_root_the_command_can_change_nothing_of_the_machine(tmp_path: Path) -> None:
+    before = Path("/proc/sys/vm/nr_hugepages").read_text()
+    process = start(tmp_path, "sh", "-c", "echo 7 > /proc/sys/vm/nr_hugepages; grep CapEff /proc/self/status")
+    process.wait(20)
+    said = finish(process)
+    assert "Read-only file system" in said
+    assert "CapEff:\t0000000000000000" in said
+    assert Path("/proc/sys/vm/nr_hugepages").read_text() == before
