@@ -68,8 +68,8 @@ def align_pairs(
         t=np.where(stamps[sent] == NO_TIME, np.nan, (stamps[sent] - np.int64(base)) / 1e9),
         places=_places(reference, stamps, sent),
         total=len(reference),
-        missing=np.setdiff1d(np.arange(len(reference)), sent),
-        extra=len(response) - np.unique(received).size,
+        missing=_others(sent, len(reference)),
+        extra=_others(received, len(response)).size,
     )
 
 
@@ -105,6 +105,12 @@ def align_waveforms(
         missing=np.flatnonzero(~answered),
         extra=int(np.count_nonzero(~inside)),
     )
+
+
+def _others(indices: Int64s, count: int) -> Int64s:
+    left = np.ones(count, np.bool_)
+    left[indices] = False
+    return np.flatnonzero(left)
 
 
 def _nearest(sorted_t: Floats, t: Floats) -> Int64s:

@@ -70,7 +70,8 @@ def compare_pairs(
         nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
         return Comparison(aligned, None, None, nothing, tuple(nothing for _ in groups), why, stamps)
     # a sample that was answered twice has one place on the time axis: the first answer takes it
-    answered, first = np.unique(aligned.reference, return_index=True)
+    first = np.flatnonzero(np.diff(aligned.reference, prepend=-1))
+    answered = aligned.reference[first]
     sent, received = time_base(stamps[0], base), time_base(stamps[0][answered], base)
     joint, each = timings(sent, rows[0], received, rows[1][:, aligned.response[first]], search, groups)
     return Comparison(aligned, sent, received, joint, each, "", stamps)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from pytest_villas.measure.correlation import LagProfile, lag_profile
-from pytest_villas.measure.shift import HALF, Floats, ShiftFit, fit_shift
+from pytest_villas.measure.shift import HALF, Floats, ShiftFit, fit_shift, unit_rows
 from pytest_villas.units import format_duration
 
 DelayStatus: TypeAlias = Literal["ok", "ambiguous", "edge", "no_information", "insufficient_record"]
@@ -88,7 +88,7 @@ def estimate_delays(
         raise ValueError(f"reference is {x.shape} and response {y.shape}: both have to be (channels, samples), alike")
     if not (math.isfinite(rate) and rate > 0 and math.isfinite(search[0]) and search[0] <= search[1] < math.inf):
         raise ValueError(f"rate {rate}, search {search}: a positive rate, and two finite delays in order, are needed")
-    x, y = _cropped(x, y, _COARSE)
+    x, y = _cropped(unit_rows(x), unit_rows(y), _COARSE)
     silent = Delay("no_information", reason="reference or response is constant, or not finite")
     first, last = math.floor(search[0] * rate) - MARGIN, math.ceil(search[1] * rate) + MARGIN
     span = max(last, 0) - min(first, 0)

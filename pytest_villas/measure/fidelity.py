@@ -24,6 +24,7 @@ from pytest_villas.measure.waveform import Timing
 from pytest_villas.samples import Column, Int64s, Samples, SignalType
 
 _INCOMPLETE: Final = 0.1  # share of the reference without a response above which an average speaks for too little
+_FEWEST: Final = 8  # values that a gain and an offset are fitted to at least: fewer agree by chance
 _FLOORS: Final = 3  # a limit has to be this many times what resampling alone does
 
 
@@ -92,7 +93,8 @@ def fidelity(
         channels: names to compare; by default those that both have.
         match: pairs, as `(indices of the reference, indices of the response)`, each int64 of shape (m,).
         search: least and greatest delay of the waveform to consider, in seconds; by default an eighth of the record to
-            either side, at most one second. A periodic signal wants less than half a period.
+            either side, at most one second. A periodic signal wants less than half a
+            period (three phases less than a third: a delay of a third looks like phases that were exchanged in a ring).
         times: int64 ns stamps for reference and response; by default `origin` (or `received`, where there is none) of the
             reference and `received` (or `origin`) of the response.
 
@@ -156,6 +158,8 @@ def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: T
     status, why = "ok", aligned.note
     if not fit.signal:
         status, why = "no_information", "the reference is constant"
+    elif count < _FEWEST:
+        status, why = "insufficient_record", f"{count} values: at least {_FEWEST} are needed"
     elif aligned.missing.size > _INCOMPLETE * aligned.total:
         status = "incomplete"
     floor = floor / fit.signal if fit.signal else 0.0
@@ -216,8 +220,9 @@ def _floor(x: Floats, side: Comparison) -> float:
     if side.aligned.matched or side.sent is None or side.received is None:
         return 0.0
     jitter = math.hypot(side.sent.jitter, side.received.jitter)
-    parts = [math.hypot(interpolation_error(side.sent, row), slope_of(side.sent, row) * jitter) for row in x]
-    return math.hypot(*parts)
+    scale = float(np.abs(x).max()) or 1.0
+    parts = [math.hypot(interpolation_error(side.sent, row), slope_of(side.sent, row) * jitter) for row in x / scale]
+    return math.hypot(*parts) * scale
 
 
 def _is_numeric(column: Column) -> bool:

@@ -78,7 +78,9 @@ def phasors(
         raise ValueError(f"{at.shape} times for values of shape {x.shape}: one each")
     half = cycles / nominal / 2
     first = math.ceil((at[0] + half) * reports - 1e-9) if at.size else 0
-    last = math.floor((at[-1] - half) * reports + 1e-9) if at.size else -1
+    # a window ends before its end: a record of whole windows has its last sample one period before
+    spare = float(np.median(np.diff(at))) if at.size > 1 else 0.0
+    last = math.floor((at[-1] + spare - half) * reports + 1e-9) if at.size else -1
     middles = np.arange(first, last + 1) / reports
     result = np.full(middles.size, complex(np.nan, np.nan))
     frequency = np.full(middles.size, np.nan)

@@ -91,7 +91,8 @@ def interpolate(base: TimeBase, values: Floats, t: Floats) -> Floats:
     """
     if base.t.size < 4:
         return np.asarray(np.interp(t, base.t, values))
-    smooth = np.asarray(CubicSpline(base.t, values)(t), np.float64)
+    scale = float(np.abs(values).max()) or 1.0  # third differences over steps of microseconds overflow otherwise
+    smooth = scale * np.asarray(CubicSpline(base.t, values / scale)(t), np.float64)
     rough = ~base.covers(t)
     if rough.any():
         smooth[rough] = np.interp(t[rough], base.t, values)

@@ -15,6 +15,7 @@ HALF: Final = 16  # taps on either side of the fractional-delay filter (Kaiser w
 TAPS: Final = np.arange(-HALF, HALF + 1)
 _WINDOW: Final = np.kaiser(2 * HALF + 1, 9.0)
 _STEPS: Final = 30
+_LEAST: Final = 1e-30  # of a variance: rounding, in rows of unit size
 _RECENTRE: Final = 0.75  # samples that the delay may move before the derivative is taken anew
 
 
@@ -49,7 +50,7 @@ class ShiftFit:
 
 
 def fit_shift(reference: Floats, response: Floats, start: int, stop: int, delay: float) -> ShiftFit | None:
-    """Fit from `delay` (samples) on the receive window `[start, stop)` of two arrays of shape (c, n).
+    """Fit from `delay` (samples) on the receive window `[start, stop)` of two arrays of shape (c, n), each row of about unit size.
 
     Returns None where the window leaves the reference or where no channel says anything about the delay.
     """
@@ -74,7 +75,7 @@ def fit_shift(reference: Floats, response: Floats, start: int, stop: int, delay:
         xx = np.maximum((x_ac * x_ac).sum(axis=1), 1e-300)
         gain = (x_ac * y_ac).sum(axis=1) / xx
         rest = y_ac - gain[:, None] * x_ac
-        squares = np.maximum((rest * rest).sum(axis=1), 1e-24 * power + 1e-300)
+        squares = np.maximum((rest * rest).sum(axis=1), 1e-24 * power + _LEAST * size)
         if slope is None:
             slope = _filtered(segment, (shift_taps(fraction + 1e-4) - shift_taps(fraction)) / 1e-4)
             slope -= slope.mean(axis=1, keepdims=True)
@@ -104,6 +105,12 @@ def fit_shift(reference: Floats, response: Floats, start: int, stop: int, delay:
         count=size,
         converged=abs(step) < 1e-3,
     )
+
+
+def unit_rows(a: Floats) -> Floats:
+    """Return rows whose largest absolute value is 1: delays do not depend on it, and squares do not overflow."""
+    largest = np.abs(a).max(axis=1, keepdims=True, initial=0.0)
+    return a / np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
 
 
 def shift_taps(fraction: float) -> Floats:

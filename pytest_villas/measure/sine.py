@@ -126,7 +126,10 @@ def harmonics(t: npt.ArrayLike, values: npt.ArrayLike, frequency: float, count: 
     most = max(1, min(count, math.ceil(nyquist / frequency * (1 - 1e-9)) - 1, (at.size - 2) // 4))
     angle = 2 * np.pi * frequency * np.outer(np.arange(1, most + 1), at)
     basis = np.concatenate([np.ones((1, at.size)), np.cos(angle), np.sin(angle)])
-    theta = np.linalg.lstsq(basis.T, x.T, rcond=None)[0]
+    gram = basis @ basis.T
+    theta = np.linalg.solve(gram, basis @ x.T)
+    rest = x - theta.T @ basis
+    theta += np.linalg.solve(gram, basis @ rest.T)  # once more: the normal equations square the condition
     rest = x - theta.T @ basis
     return theta[1 : most + 1] - 1j * theta[most + 1 :], np.sqrt((rest**2).mean(axis=1))
 

@@ -18,6 +18,7 @@ _SHORTEST: Final = 20
 _TAIL: Final = 0.1  # share of the record that stands for the final value
 _VISIBLE: Final = 5.0  # a step has to be this many times the noise
 _CUBIC: Final = 3
+_OF_RISE: Final = 0.4  # how much of the rise a cubic filter may span
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ def step(
 
     Args:
         t: shape (n,), int64 ns, or seconds; increasing.
-        response: shape (n,), float64; the last tenth has to be steady, and so has what comes before the step.
+        response: shape (n,), float64; the last fifth has to be steady, and so has what comes before the step.
         at: when the stimulus stepped, in the unit of `t`; by default the first sample.
         target: the value that should be reached, for the steady-state error.
         band: of the settling, relative to the height of the step: 0.02 for 2 %.
-        smoothing: length of the filter in seconds; by default a hundredth of the record, and never more than a fifth of the rise.
+        smoothing: length of the filter in seconds; by default a hundredth of the record, but at most two fifths of the rise.
         what: name of the channel, for verdicts.
 
     Times are known to a sample at best, and noise widens them; what cannot be read (no step, not settled within the record,
@@ -100,7 +101,7 @@ def step(
     )
     peak = float(z[after:].max()) - 1
     low, middle, high = (_settled(even, z, limit, after) - start for limit in (band + 2 * sigma, band, band - 2 * sigma))
-    unsteady = _unsteady(tail, band * abs(height), noise)
+    unsteady = _unsteady(raw[-2 * tail.size :], band * abs(height), noise)
     crossed = unsteady or ("" if math.isfinite(ninety) else "90 % of the step is never reached")
     settled = unsteady or ("" if math.isfinite(middle) else f"the response leaves the band of {band:g} until the record ends")
     if not settled and band <= 3 * sigma:
@@ -127,9 +128,10 @@ def _doubt(estimate: Estimate, why: str) -> Estimate:
     return replace(estimate, status="no_information", why=why) if why else estimate
 
 
-def _unsteady(tail: Floats, band: float, noise: float) -> str:
-    halves = np.median(tail[: tail.size // 2]), np.median(tail[tail.size // 2 :])
-    moves = abs(float(halves[1] - halves[0])) > band + 4 * noise / math.sqrt(tail.size / 4)
+def _unsteady(end: Floats, band: float, noise: float) -> str:
+    """Say so where the four parts of the end of a record are at different levels."""
+    levels = [float(np.median(part)) for part in np.array_split(end, 4)]
+    moves = max(levels) - min(levels) > band + 4 * noise / math.sqrt(end.size / 4)
     return "the record ends before the response is steady" if moves else ""
 
 
@@ -138,11 +140,11 @@ def _length(raw: Floats, t: Floats, initial: float, height: float, after: int, s
     if smoothing is not None:
         return smoothing / float(t[1] - t[0])
     length = raw.size / 100
-    for _ in range(2):
+    for _ in range(8):  # the filter itself rises slowly: shorter until it no longer decides
         z, _ = _smoothed((raw - initial) / height, length, 0.0)
         rise = _crossing(t, z, 0.9, after) - _crossing(t, z, 0.1, after)
         if math.isfinite(rise):
-            length = min(length, rise / float(t[1] - t[0]) / 5)
+            length = min(length, rise / float(t[1] - t[0]) * _OF_RISE)
     return length
 
 

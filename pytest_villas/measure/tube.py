@@ -8,6 +8,7 @@ verdict is exact: no curve is built, nothing is resampled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -84,7 +85,10 @@ def tube(
     what = f"{what} out of the tube atol {atol:g}, rtol {rtol:g}, dt {dt:g} s"
     if not x.size:
         return none_of(np.zeros(0, np.bool_), x, x, places, what)
-    tolerance = atol + (rtol * float(x.max() - x.min()) if rtol else 0.0)
+    finite = np.isfinite(x)
+    x = np.where(finite, x, np.nan)  # next to an infinite reference everything would pass
+    span = float(np.ptp(x[finite])) if finite.any() else math.nan
+    tolerance = atol + (rtol * span if rtol else 0.0)
     with np.errstate(invalid="ignore"):
         least, most = tube_bounds(knots, x, at, dt)
         right: Bools = (y >= least - tolerance) & (y <= most + tolerance)

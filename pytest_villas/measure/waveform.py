@@ -12,7 +12,7 @@ import numpy as np
 from pytest_villas.measure.delay import Delay, estimate_delays
 from pytest_villas.measure.drift import Drift, fit_drift
 from pytest_villas.measure.resample import TimeBase, on_grid
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.shift import Floats, unit_rows
 
 _SHARE: Final = 8  # default search: an eighth of the record to either side, and at most ...
 _FARTHEST: Final = 1.0  # ... a second
@@ -76,8 +76,9 @@ def timings(
     if search is None:
         reach = min(_FARTHEST, float(sent.t[-1] - sent.t[0]) / _SHARE)
         search = (-reach, reach)
-    usable = np.asarray(np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1))
-    grid = _common_grid(sent, np.where(usable[:, None], x, 0.0), received, np.where(usable[:, None], y, 0.0), search)
+    usable = np.asarray(np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1))[:, None]
+    x, y = unit_rows(np.where(usable, x, 0.0)), unit_rows(np.where(usable, y, 0.0))
+    grid = _common_grid(sent, x, received, y, search)
     if grid is None:
         apart = Timing(Delay("insufficient_record", reason="the two records do not overlap within the search range"))
         return apart, tuple(apart for _ in groups)
@@ -90,7 +91,7 @@ def _timing(grid: _Grid, delay: Delay, rows: slice) -> Timing:
     absolute = replace(delay, seconds=delay.seconds + grid.ahead, rivals=tuple(r + grid.ahead for r in delay.rivals))
     if delay.status != "ok":
         return Timing(absolute, why_no_drift=delay.reason)
-    moves = np.asarray(grid.x[rows].std(axis=1) * grid.y[rows].std(axis=1)) > 0
+    moves = np.asarray(np.minimum(np.ptp(grid.x[rows], axis=1), np.ptp(grid.y[rows], axis=1))) > 0
     drift: Drift = fit_drift(grid.x[rows][moves], grid.y[rows][moves], delay.seconds / grid.period)
     if drift.reason:
         return Timing(absolute, why_no_drift=drift.reason)

@@ -1,12 +1,13 @@
-"""The first line of a text recording, and what it says about the signals."""
+"""What a file says about its signals, and what a caller says instead."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from pytest_villas.errors import SignalError
-from pytest_villas.samples import Signal, SignalSpec, signals_of
+from pytest_villas.errors import ConfigError, SignalError, nearest
+from pytest_villas.samples import Samples, Signal, SignalSpec, signals_of
 
 # a unit in brackets, unless it is an index as in v[0]
 _TITLE = re.compile(r"(.+?)(?:\[(?!\d+\])([^\[\]]*)\])?")
@@ -20,6 +21,24 @@ def declare(spec: SignalSpec, header: Sequence[Signal] | None) -> tuple[Signal, 
     if header is None or not isinstance(spec, str):
         return declared
     return tuple(Signal(found.name, found.unit, given.type) for found, given in zip(header, declared, strict=True))
+
+
+def cast(path: Path | str, samples: Samples, spec: SignalSpec) -> Samples:
+    """Convert what was read to the `signals` that a caller asked for, if any; SignalError with the file."""
+    if spec is None:
+        return samples
+    try:
+        return samples.cast(declare(spec, samples.signals))
+    except SignalError as error:
+        raise SignalError(f"{path}: {error}") from None
+
+
+def known_options(name: str, options: Iterable[str], known: Iterable[str] = ()) -> None:
+    """Refuse an option that a layout has not; ConfigError with the nearest one."""
+    known = tuple(known)
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(str(key), known)}")
 
 
 def signals_of_titles(titles: Sequence[str]) -> list[Signal]:

@@ -32,12 +32,12 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
     return "".join(row + "\n" for row in rows).encode()
 
 
-def read(path: Path, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
+def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
     """Read a file; an integer will do for a float here, where VILLASnode itself writes a point."""
     read_options(name, JsonOptions, options)
     items: list[Sample] = []
     numbers: list[int] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip() or line.lstrip().startswith(b"#"):
             continue
         try:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pytest_villas.errors import ConfigError, DecodeError, SignalError, nearest
+from pytest_villas.errors import DecodeError, SignalError
+from pytest_villas.recordings.headers import cast, known_options
 from pytest_villas.samples import Samples, Signal, SignalSpec, SignalType
 
 _VERSION = 1
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, LookupError, TypeError, ValueError, EOFError, OSError, RuntimeError)
 _FIELDS = ("origin", "received", "sequence", "new_frame", "new_simulation", "length")
 
 
 def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
     """Return the content of a file."""
-    _no_options(name, options)
+    known_options(name, options)
     signals = [
         [s.name, s.unit, s.type.value, [s.init.real, s.init.imag] if isinstance(s.init, complex) else s.init]
         for s in samples.signals
@@ -33,10 +37,9 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def read(path: Path, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
+def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
     """Read a file; `signals` casts what is in it."""
-    _no_options(name, options)
-    content = path.read_bytes()
+    known_options(name, options)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             described = json.loads(arrays["signals"].tobytes())
@@ -45,24 +48,12 @@ def read(path: Path, name: str, options: Mapping[str, Any], signals: SignalSpec)
             declared = [_signal(*entry) for entry in described["signals"]]
             columns = [arrays[f"column{i}"] for i in range(len(declared))]
             samples = Samples(columns, declared, **{field: arrays[field] for field in _FIELDS})
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         if isinstance(error, DecodeError):
             raise
         raise DecodeError(f"{path}: no recording that was saved here: {error}") from None
-    return samples if signals is None else _cast(path, samples, signals)
-
-
-def _cast(path: Path, samples: Samples, signals: SignalSpec) -> Samples:
-    try:
-        return samples.cast(signals)
-    except SignalError as error:
-        raise SignalError(f"{path}: {error}") from None
+    return cast(path, samples, signals)
 
 
 def _signal(name: str, unit: str, kind: str, init: Any) -> Signal:
     return Signal(name, unit, SignalType(kind), complex(*init) if isinstance(init, list) else init)
-
-
-def _no_options(name: str, options: Mapping[str, Any]) -> None:
-    for key in options:
-        raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(key, ())}")

@@ -45,10 +45,10 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
     return (title + "".join(write_lines(samples, head, settings) if len(samples) else [])).encode()
 
 
-def read(path: Path, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
+def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
     """Read a file."""
     settings, head = _layout(name, options, offset=True)
-    found = _lines(path, name, settings, head)
+    found = _lines(path, content, name, settings, head)
     if name != "villas.human":
         offset = options.get("offset", found.offset)
         if offset is None:
@@ -71,8 +71,7 @@ def _layout(name: str, options: Mapping[str, Any], *, offset: bool) -> tuple[Lin
     return column.layout(name, options, offset=offset)
 
 
-def _lines(path: Path, name: str, options: LineOptions, head: Head) -> Lines:
-    content = path.read_bytes()
+def _lines(path: Path, content: bytes, name: str, options: LineOptions, head: Head) -> Lines:
     end, comment = options.delimiter.encode(), options.comment_prefix.encode()
     every = content.split(end)
     if every[-1].strip() and not every[-1].startswith(comment):

@@ -127,6 +127,28 @@ def _late_with(va: np.ndarray) -> Fidelity:
     return fidelity(stimulus(), response, search=NARROW)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e150, 1e300])
+def test_the_size_of_the_numbers_does_not_matter(scale: float) -> None:
+    big = {name: column / 400 * scale for name, column in voltages(T).items()}
+    reference = Samples(big, origin=STAMPS)
+    turned = Samples({**big, "va": -big["va"]}, received=STAMPS + 1_200_000)
+    result = fidelity(reference, turned, search=NARROW)
+    assert (result["va"].nrmse < 0.3).outcome is Outcome.FAIL
+    assert result["vb"].nrmse < 0.001
+    assert result["vb"].tube(rtol=0.01)
+    assert float(result["vb"].gain) == pytest.approx(1, abs=1e-6)
+    assert float(result.delay) == pytest.approx(1_200_000, abs=10)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_few_pairs_that_agree_by_chance_are_too_few(count: int) -> None:
+    few = np.arange(count)
+    channel = fidelity(stimulus()[:count], echo()[:count], match=(few, few))["va"]
+    assert (channel.nrmse < 0.3).outcome is Outcome.INCONCLUSIVE
+    assert "at least 8 are needed" in str(channel.nrmse < 0.3)
+    assert channel.bit_exact()
+
+
 def test_a_negative_gain_is_shown() -> None:
     for result in (paired(echo(va=-phase(T, 0))), _late_with(-phase(T, 0))):
         assert float(result["va"].gain) == pytest.approx(-1, abs=1e-4)

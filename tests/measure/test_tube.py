@@ -83,7 +83,10 @@ def test_values_that_are_not_finite_fail_on_either_side(bad: float) -> None:
     assert verdict.outcome is Outcome.FAIL
     assert "first at sample 7" in verdict.why
     for query in (t, t + 0.1):
-        assert tube(t, spoilt, query[:-1], x[:-1], atol=10, dt=0.5).outcome is Outcome.FAIL
+        for tolerance in ({"atol": 10.0}, {"rtol": 2.0}):
+            verdict = tube(t, spoilt, query[:-1], x[:-1], dt=0.5, **tolerance)  # type: ignore[arg-type]  # a dict of floats
+            assert verdict.outcome is Outcome.FAIL
+            assert verdict.estimate <= 3
 
 
 def test_samples_beyond_the_reference_fail() -> None:
