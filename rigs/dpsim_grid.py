@@ -131,10 +131,11 @@ def run(path: Path, name: str, rate: float) -> None:
     wake = _receive_descriptor()
     step = grid.echoes["step"][0].attr("V_ref")
     period, start, k = 1e9 / rate, time.monotonic_ns(), 0
+    # where steps follow too closely, after a stall, DPsim's writing thread publishes only the last of them
+    breath = period / 4
     while True:
         left = start + int(k * period) - time.monotonic_ns()
-        if left > 0:
-            time.sleep(left / 1e9)
+        time.sleep(max(left, breath) / 1e9)
         os.eventfd_write(wake, 1)
         k += 1
         step.set(complex(k))
