@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_villas import config, formats, recordings
+    from pytest_villas import config, formats, measure, recordings
     from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Samples, Signal, SignalType, generate
     from pytest_villas.units import ms, ns, s, us
 
@@ -23,6 +23,7 @@ __all__ = [
     "config",
     "formats",
     "generate",
+    "measure",
     "ms",
     "ns",
     "recordings",

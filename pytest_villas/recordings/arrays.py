@@ -55,23 +55,26 @@ def of(
     titles = signals_of_titles(list(arrays))
     declared = [Signal(t.name, t.unit, SignalType.of(a.dtype)) for t, a in zip(titles, arrays.values(), strict=True)]
     count = next((array.size for array in arrays.values()), 0)
-    origin = _from_rate(rate, count, start) if rate is not None else None if time is None else ticks(time, start)
+    origin = _from_rate(rate, count, start) if rate is not None else None if time is None else nanoseconds(time, start)
     return cast("signals", Samples(list(arrays.values()), declared, origin=origin), signals)
 
 
-def ticks(time: Any, start: int = 0) -> Int64s:
+def nanoseconds(time: Any, start: int = 0) -> Int64s:
     """Turn dates, durations, seconds or nanoseconds of shape (n,) into ns since the Unix epoch; SignalError for others."""
     dtype = str(getattr(time, "dtype", ""))
     # an index with a zone would come as an array of objects
     values = np.asarray(time, "datetime64[ns]") if dtype.startswith("datetime64[") and "," in dtype else np.asarray(time)
-    if values.ndim != 1:
-        raise SignalError(f"time has shape {values.shape}: it has to be (n,)")
-    if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").view(np.int64)
-    if values.dtype.kind == "m":
-        nanoseconds = values.astype("timedelta64[ns]").view(np.int64)
-        return np.where(nanoseconds == NO_TIME, NO_TIME, nanoseconds + start)
-    if values.dtype.kind in "iu":
+    if values.ndim != 1 or np.ma.is_masked(time):
+        raise SignalError(
+            f"time has shape {values.shape}{' and masked values' * np.ma.is_masked(time)}: it has to be whole, and (n,)"
+        )
+    if values.dtype.kind in "mM":
+        precise = values.astype("datetime64[ns]" if values.dtype.kind == "M" else "timedelta64[ns]")
+        if np.any((precise.astype(values.dtype) != values) & ~np.isnat(values)):
+            raise SignalError("time goes beyond the years 1678 to 2261, which is what 64 bits of nanoseconds hold")
+        ticks = precise.view(np.int64)
+        return ticks if values.dtype.kind == "M" else np.where(ticks == NO_TIME, NO_TIME, ticks + start)
+    if values.dtype.kind in "iu" and (values.dtype != np.uint64 or not values.size or values.max() < 2**63):
         return values.astype(np.int64) + start
     if values.dtype.kind != "f":
         raise SignalError(f"time is an array of {values.dtype}: it has to hold dates, durations, seconds or nanoseconds")
@@ -100,16 +103,17 @@ def _columns(data: Any) -> tuple[dict[str, Any], Any]:
         return {name: data[name] for name in data.dtype.names}, None
     if data.ndim not in (1, 2):
         raise SignalError(f"the array has shape {data.shape}: it has to be (n,) or (n, m)")
-    return {f"signal{i}": column for i, column in enumerate(data.reshape(len(data), -1).T)}, None
+    return {f"signal{i}": column for i, column in enumerate(data.T if data.ndim == 2 else [data])}, None
 
 
 def _column(name: str, column: Any) -> Column:
+    if np.ma.is_masked(column):
+        raise SignalError(f"column {name!r} has masked values: fill them first, for instance with filled(np.nan)")
     array = np.asarray(column)
     declared = str(getattr(column, "dtype", array.dtype)).lower()
     if array.dtype.kind == "O" or (array.dtype.kind == "f" and declared.startswith(("int", "uint"))):
         raise SignalError(
-            f"column {name!r} is {declared} and has missing values, or is no array of numbers: fill or convert it first, for "
-            f"instance with astype(float)"
+            f"column {name!r} is {declared} with missing values, or holds no numbers: fill, convert or leave it out"
         )
     if array.dtype.kind not in "fiubc":
         raise SignalError(f"column {name!r} is {array.dtype}: a signal has numbers; leave it out, or give it as time=")
@@ -124,4 +128,5 @@ def _narrow(array: Column) -> Column:
 
 
 def _from_rate(rate: str | float, count: int, start: int) -> Int64s:
-    return start + np.rint(np.arange(count) * (_SECOND / read_rate(rate))).astype(np.int64)
+    due: Int64s = np.rint(np.arange(count) * (_SECOND / read_rate(rate))).astype(np.int64) + start
+    return due

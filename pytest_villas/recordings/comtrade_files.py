@@ -1,14 +1,14 @@
-"""The files of a COMTRADE recording as text and bytes, and what is read from them here instead of by the library.
+"""The files of a COMTRADE recording, and when it starts.
 
-The library (0.2.0) keeps a start to the microsecond only, takes `95` for the year 95, ignores the zone of the 2013 edition,
-fills samples that a cut file lacks with zeros, and drops the last line of a `.cff` that has no end.
+The library (0.2.0) keeps a start to the microsecond only, takes `95` for the year 95, passes over the offset from UTC of the
+2013 edition, wants a fraction of the seconds and UTF-8, takes no rate of 0, and drops the last line of a `.cff` that has no end.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_villas.errors import DecodeError
@@ -18,8 +18,9 @@ _SECTION = re.compile(
 )
 _STAMP = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2}) *, *(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,12}))?")
 _ZONE = re.compile(r"([-+]?)(\d{1,2})(?:h(\d{1,2}))?t?", re.IGNORECASE)
-_EPOCH = datetime.date(1970, 1, 1).toordinal()
 _PIVOT = 70
+_ANY_DATE = "01/01/2000,00:00:00.000000"
+_MOST_SECONDS = 4_000_000_000
 
 
 def split(path: Path, content: bytes) -> tuple[str, bytes]:
@@ -56,43 +57,76 @@ def _sections(path: Path, content: bytes) -> tuple[str, bytes]:
             if layout != b"ASCII":
                 end = len(content) if size is None else header.end() + int(size)
             if end > len(content):
-                raise DecodeError(f"{path}: cut off: the data are {size.decode()} bytes, and {len(content) - header.end()} are there")
+                raise DecodeError(
+                    f"{path}: cut off: the data are {size.decode()} bytes, and {len(content) - header.end()} are there"
+                )
             return text(config), content[header.end() : end]
         position = header.end()
     raise DecodeError(f"{path}: no section with {'data' if config is not None else 'a configuration'}")
 
 
-def start_ns(path: Path, line: str, number: int, *, american: bool, zone: str) -> int:
-    """Return the time of the first sample in ns since the Unix epoch; 0 where the date is left blank.
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The text of a configuration.
 
-    The 1991 edition (`american`) has mm/dd/yy, the others dd/mm/yyyy. `zone` is the time_code of the 2013 edition, such as
-    `-5h30`: the offset of the stamp from UTC. Without one the stamp counts as UTC.
+    Attributes:
+        start: time of the first sample, ns since the Unix epoch; 0 where the date is left blank.
+        tick: the unit of time stamps, ns.
+        text: what the library is to read: with other dates, and without rates that are 0.
     """
-    stamp = line.strip()
+
+    start: int
+    tick: int
+    text: str
+
+
+def read_config(path: Path, text: str) -> Config:
+    """Find the dates in a configuration; DecodeError where it has none."""
+    lines = text.split("\n")
+    try:
+        analog, status = (int(cell.strip()[:-1]) for cell in lines[1].split(",")[1:3])
+        rates = 3 + analog + status  # after station, counts, channels and frequency
+        first = rates + 1 + max(int(lines[rates]), 1)
+        stamped = any(float(line.split(",")[0]) == 0 for line in lines[rates + 1 : first])
+        edition = [*lines[0].split(","), "", ""][2].strip() or "1991"
+        # after start, trigger, type of the data and multiplier of the stamps
+        zone = lines[first + 4].partition(",")[0].strip() if edition == "2013" and len(lines) > first + 4 else ""
+        start, trigger = lines[first : first + 2]
+    except (ValueError, IndexError) as error:
+        raise DecodeError(f"{path}: no configuration of COMTRADE: {error}") from None
+    american = edition == "1991"
+    origin = _start_ns(path, start.strip(), first + 1, american=american) - _zone_seconds(path, zone) * 1_000_000_000
+    tick = 1 if any(len(stamp.strip().partition(".")[2]) > 6 for stamp in (start, trigger)) else 1000
+    lines[first : first + 2] = [_ANY_DATE, _ANY_DATE]
+    if stamped:
+        lines[rates:first] = ["0", lines[first - 1]]
+    return Config(origin, tick, "\n".join(lines))
+
+
+def _start_ns(path: Path, stamp: str, number: int, *, american: bool) -> int:
+    """Read a date: mm/dd/yy in the 1991 edition (`american`), dd/mm/yyyy in the others. 0 where it is left blank."""
     if not stamp.strip(", ") or re.match(r"0+/0+/0+", stamp):
         return 0
+    order = "mm/dd/yyyy" if american else "dd/mm/yyyy"
     match = _STAMP.fullmatch(stamp)
+    if match is None:
+        raise DecodeError(f"{path}:{number}: {stamp!r} is no date and time {order},hh:mm:ss.ssssss")
+    first, second, year = int(match[1]), int(match[2]), int(match[3])
+    if len(match[3]) == 2:
+        year += 1900 if year >= _PIVOT else 2000
+    month, day = (first, second) if american else (second, first)
     try:
-        if match is None:
-            raise ValueError("is no date and time")
-        first, second, year, hour, minute = (int(match[i]) for i in range(1, 6))
-        month, day = (first, second) if american else (second, first)
-        if len(match[3]) == 2:
-            year += 1900 if year >= _PIVOT else 2000
-        days = datetime.date(year, month, day).toordinal() - _EPOCH
-        if hour > 23 or minute > 59 or int(match[6]) > 60:
-            raise ValueError("is no time of day")
+        moment = dt.datetime(year, month, day, int(match[4]), int(match[5]), int(match[6]), tzinfo=dt.UTC)
     except ValueError as error:
-        order = "mm/dd/yyyy" if american else "dd/mm/yyyy"
         raise DecodeError(f"{path}:{number}: {stamp!r}: {error}; it has to be {order},hh:mm:ss.ssssss") from None
-    seconds = ((days * 24 + hour) * 60 + minute) * 60 + int(match[6]) - _zone_seconds(path, zone)
-    nanoseconds = seconds * 1_000_000_000 + int((match[7] or "")[:9].ljust(9, "0"))
-    if abs(nanoseconds) >= 2**62:
+    seconds = int(moment.timestamp())
+    if abs(seconds) >= _MOST_SECONDS:
         raise DecodeError(f"{path}:{number}: {stamp!r} is too far from 1970")
-    return nanoseconds
+    return seconds * 1_000_000_000 + int((match[7] or "")[:9].ljust(9, "0"))
 
 
 def _zone_seconds(path: Path, zone: str) -> int:
+    """Read the time_code of the 2013 edition, the offset of its dates from UTC; without one they count as UTC."""
     if not zone or zone.lower() == "x":
         return 0
     match = _ZONE.fullmatch(zone)
@@ -100,33 +134,3 @@ def _zone_seconds(path: Path, zone: str) -> int:
         raise DecodeError(f"{path}: time_code {zone!r} is no offset from UTC such as -5 or +5h30")
     seconds = int(match[2]) * 3600 + int(match[3] or 0) * 60
     return -seconds if match[1] == "-" else seconds
-
-
-def table(path: Path, data: bytes, analog: int, status: int, missing: str) -> tuple[list[list[str]], list[int]]:
-    """Return the cells of ASCII data, blank analog values marked as `missing`, and the number of each line."""
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    width = 2 + analog + status
-    for number, line in enumerate(text(data).split("\n"), 1):
-        if not line.strip():
-            continue
-        cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) == width + 1 and not cells[-1]:
-            cells.pop()
-        if len(cells) != width:
-            raise DecodeError(f"{_dat(path)}:{number}: {len(cells)} columns: a number, a time, {analog} values and {status} bits are {width}")
-        _check_bits(path, cells[2 + analog :], number)
-        cells[2 : 2 + analog] = [cell or missing for cell in cells[2 : 2 + analog]]
-        rows.append(cells)
-        numbers.append(number)
-    return rows, numbers
-
-
-def _check_bits(path: Path, cells: Sequence[str], number: int) -> None:
-    for cell in cells:
-        if cell not in ("0", "1"):
-            raise DecodeError(f"{_dat(path)}:{number}: {cell!r} is no state: 0 or 1")
-
-
-def _dat(path: Path) -> Path:
-    return path if path.suffix.lower() == ".cff" else path.with_suffix(".dat")

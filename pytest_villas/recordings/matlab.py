@@ -41,7 +41,7 @@ def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], sign
 
 
 def _load(path: Path, content: bytes) -> dict[str, Any]:
-    if content.startswith(b"MATLAB 7.3") or content.startswith(b"\x89HDF"):
+    if content.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise DecodeError(f"{path}: version 7.3 of MATLAB's format is not read: {_REMEDY}")
     scipy = importlib.import_module("scipy.io")  # late: it takes its time, and other recordings do without
     broken = (

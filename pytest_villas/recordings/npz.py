@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_villas.errors import DecodeError, SignalError
+from pytest_villas.errors import DecodeError
 from pytest_villas.recordings.headers import cast, known_options
 from pytest_villas.samples import Samples, Signal, SignalSpec, SignalType
 

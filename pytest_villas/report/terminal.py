@@ -87,8 +87,8 @@ def lines(run: Run) -> list[str]:
     times = ", ".join(f"{name} {getattr(latency, name)}" for name in ("p50", "p90", "p99", "max"))
     return [
         account,
-        f"latency   {times}",
-        f"          send lag p99 {latency.send_lag.p99}; {latency.note}",
+        f"latency   {times}, send lag p99 {latency.send_lag.p99}" if len(latency) else "latency   too short a run",
+        f"          {latency.note}",
         *_fidelity_lines(run),
         f"capture   {_short(run.folder)}",
     ]

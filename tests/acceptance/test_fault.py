@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pytest_villas import Samples, generate, ms
+from pytest_villas import Samples, generate
 from pytest_villas.rig.bench import Rig
 
 
@@ -24,4 +24,3 @@ def test_switched_fault(rig: Rig) -> None:
     fault = Samples({"fault": (time >= 1.5) & (time < 1.7)}, origin=healthy.origin)
     run = rig.replay(generate.mix(healthy, fault))
     run.check()
-    assert run.latency.p90 < 50 * ms

@@ -51,7 +51,7 @@ def test_floats_are_put_into_complex_signals() -> None:
         ({"v": [1j] * 4}, "'v' is float in the rig's node and complex"),
         ({"n": [1.0] * 4}, "'n' is integer in the rig's node and float"),
         ({"on": [1.0] * 4}, "'on' is boolean in the rig's node and float"),
-        ({"v": [1.0] * 4, "om": [True] * 4}, "no signal 'om', did you mean 'on'"),
+        ({"v": [1.0] * 4, "onn": [True] * 4}, "no signal 'onn', did you mean 'on'"),
         ({f"x{i}": [1.0] * 4 for i in range(5)}, "the stimulus has 5 signals, the rig takes 4: v, on, z, n"),
     ],
 )

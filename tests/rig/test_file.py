@@ -40,7 +40,7 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         (LINK + '[limits]\nlatency_p99 = "2 m"', "limits.latency_p99: '2 m' is no duration"),
         (LINK + '[limits]\nnrmse = "1 ms"', "limits.nrmse: '1 ms' is no ratio"),
         (LINK + '[limits]\nloss = "none"', "limits.loss: 'none' is no number"),
-        (LINK + "[limits]\nloss = true", "limits.loss is True: it has to be a number"),
+        (LINK + "[limits]\nloss = true", "limits: expected `float | str`, got `bool`"),
         (LINK + "move = true", "link.move: the rig has to be started here"),
         (LINK.replace("node.conf", "${HOME}/x"), r"link.config: ${HOME}: only variables that start with VILLAS_RIG_"),
         (LINK.replace("node.conf", "${VILLAS_RIG_NOT_SET}"), r"link.config: ${VILLAS_RIG_NOT_SET}: the variable is not set"),
