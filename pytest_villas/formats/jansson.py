@@ -41,7 +41,7 @@ def parse(decoder: msgspec.json.Decoder[T], payloads: Sequence[bytes], name: str
         return [decoder.decode(payload) for payload in payloads]
     except RecursionError:
         raise DecodeError(f"{name}: the payload is nested too deeply") from None
-    except ValueError as error:  # msgspec's errors, and that of text which is not UTF-8
+    except (msgspec.MsgspecError, ValueError) as error:  # older msgspec has errors of its own; text may be no UTF-8
         raise DecodeError(f"{name}: {error}") from None
 
 

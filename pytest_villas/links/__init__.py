@@ -1,6 +1,8 @@
 """Bytes to and from the wire: the `Link` protocol, and one module for each transport."""
 
+from pytest_villas.links.choice import Engine, choose
 from pytest_villas.links.link import Link, Losses, Stamp
 from pytest_villas.links.nanomsg import NanomsgLink
+from pytest_villas.links.sp import SpLink
 
-__all__ = ["Link", "Losses", "NanomsgLink", "Stamp"]
+__all__ = ["Engine", "Link", "Losses", "NanomsgLink", "SpLink", "Stamp", "choose"]

@@ -31,7 +31,12 @@ class Losses:
 
 
 class Link(Protocol):
-    """Both directions to one peer. Everything is bounded: no call waits longer than it was told to."""
+    """Both directions to one peer. Everything is bounded: no call waits longer than it was told to.
+
+    A link may have no thread of its own and work in these calls alone. So whoever holds one calls `receive` whenever
+    `fileno` is readable, also where nothing is expected: that is how a publisher comes to new subscribers. A link is a value
+    that can be pickled until it is opened, and it is opened, used and closed in one thread of one process.
+    """
 
     @property
     def stamp(self) -> Stamp:
@@ -44,13 +49,13 @@ class Link(Protocol):
         """Wait until every direction has a peer, at most `timeout` ns; LinkTimeout names what has none."""
 
     def send(self, payload: bytes) -> bool:
-        """Send one message without waiting; False where it could not even be queued."""
+        """Send one message without waiting; False where it was not even taken. What was and is dropped counts in `losses`."""
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable while a message waits to be received."""
+        """Return a descriptor that is readable while `receive` has something to do, as it has while a message waits."""
 
     def receive(self) -> tuple[int, bytes] | None:
-        """Return the next message and its arrival on the clock of `time.monotonic_ns()`, None where there is none."""
+        """Return the next message and its arrival on the clock of `time.monotonic_ns()`, None where there is none yet."""
 
     def losses(self) -> Losses:
         """Return what was lost on our side since the link was opened."""

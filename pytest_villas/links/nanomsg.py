@@ -77,8 +77,10 @@ class NanomsgLink:
             time.sleep(0.002)
 
     def _missing(self, subscribers: int, publishers: int) -> str:
-        if len(self._pub.pipes) < subscribers:
-            return f"{len(self._pub.pipes) or 'nobody'} subscribed to {', '.join(self.publish)}"
+        # pynng lists a connection before NNG sends on it, and calls us back when it does
+        subscribed = sum(pipe.id in self._sent_before for pipe in self._pub.pipes)
+        if subscribed < subscribers:
+            return f"{subscribed or 'nobody'} subscribed to {', '.join(self.publish)}"
         if len(self._sub.pipes) < publishers:
             return f"{len(self._sub.pipes)} of {len(self.subscribe)} publishers answered: {', '.join(self.subscribe)}"
         return ""
@@ -117,11 +119,11 @@ class NanomsgLink:
         unsent = sum(
             self._sent - self._sent_before.get(pipe.id, 0) - counters[pipe.id].sent
             for pipe in self._pub.pipes
-            if pipe.id in counters and _is_counted(pipe.url)
+            if pipe.id in counters and _is_counted(pipe)
         )
         pipes = [pipe for pipe in self._sub.pipes if pipe.id in counters]
         unread = sum(counters[pipe.id].received for pipe in pipes) - self._received
-        return Losses(max(0, unsent), max(0, unread) if all(_is_counted(pipe.url) for pipe in pipes) else 0)
+        return Losses(max(0, unsent), max(0, unread) if all(_is_counted(pipe) for pipe in pipes) else 0)
 
     def close(self) -> None:
         """Close both sockets, after what is queued has left or half a second has passed."""
@@ -135,8 +137,11 @@ class NanomsgLink:
         self._pub = self._sub = None
 
 
-def _is_counted(address: str) -> bool:
-    return address.startswith(("tcp", "ipc"))
+def _is_counted(pipe: Any) -> bool:
+    try:
+        return str(pipe.url).startswith(("tcp", "ipc"))
+    except (pynng.exceptions.Closed, pynng.exceptions.NoEntry):  # it went since it was listed
+        return False
 
 
 def _listen(socket: Any, address: str) -> None:

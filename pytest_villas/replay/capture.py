@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Capture:
         send_queue, receive_queue: messages lost on our side, by place.
         complete: False where the replay was stopped before its end.
         scheduling: what the operating system granted to the sending process, for people.
+        stamp: who stamped the arrivals, `user` or `kernel`.
     """
 
     meant: Int64s
@@ -45,7 +46,7 @@ class Capture:
     receive_queue: int = 0
     complete: bool = True
     scheduling: str = ""
-    notes: tuple[str, ...] = field(default=())
+    stamp: str = "user"
 
     def payloads(self) -> list[bytes]:
         """Return the messages that arrived, in order."""
@@ -74,8 +75,8 @@ class Capture:
             raise DecodeError(f"{path}: no capture can be read from it: {error}") from error
         for name in ("clock_step", "send_queue", "receive_queue"):
             values[name] = int(values[name])
-        values |= {"complete": bool(values["complete"]), "scheduling": str(values["scheduling"])}
-        values["notes"] = tuple(map(str, values["notes"]))
+        values["complete"] = bool(values["complete"])
+        values |= {name: str(values[name]) for name in ("scheduling", "stamp")}
         return cls(**values)
 
 

@@ -79,8 +79,13 @@ def _idle(link: Link | None, connection: Connection) -> bool:
 
 
 def _hear(link: Link, timeout: int) -> bool:
-    ready, _, _ = select.select([link.fileno()], (), (), timeout / 1e9)
-    return bool(ready)
+    end = time.monotonic_ns() + timeout
+    while (left := end - time.monotonic_ns()) > 0:
+        # readable may also mean a peer that comes or goes
+        select.select([link.fileno()], (), (), left / 1e9)
+        if link.receive() is not None:
+            return True
+    return False
 
 
 def _replay(link: Link, job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str) -> Path | Late:
@@ -107,6 +112,7 @@ def _replay(link: Link, job: Replay, connection: Connection, shared: mmap.mmap, 
         receive_queue=lost.receive_queue,
         complete=traffic.complete,
         scheduling=scheduling,
+        stamp=link.stamp.value,
     )
     return capture.save(job.folder)
 

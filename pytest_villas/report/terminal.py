@@ -89,6 +89,7 @@ def lines(run: Run) -> list[str]:
         account,
         f"latency   {times}, send lag p99 {latency.send_lag.p99}" if len(latency) else "latency   too short a run",
         f"          {latency.note}",
+        f"          arrivals stamped by the {'kernel' if run.capture.stamp == 'kernel' else 'harness'}, {run.capture.scheduling}",
         *_fidelity_lines(run),
         f"capture   {_short(run.folder)}",
     ]

@@ -35,13 +35,15 @@ class LinkSection(Section, frozen=True):
     """`[link]`: where the stimulus goes and the response comes from: a node of a VILLASnode config.
 
     As `peer` we are the mirror image of the node, as `self` we are the node. With `move`, the ports and socket files
-    of the config are replaced by free ones, for a rig that is started here and is given the moved config.
+    of the config are replaced by free ones, for a rig that is started here and is given the moved config. `engine` is
+    `sp`, our own sockets (tcp and ipc), `nng`, or `auto`: `sp` where it can.
     """
 
     kind: Literal["nanomsg"] = "nanomsg"
     config: str = ""
     node: str = ""
     role: Literal["peer", "self"] = "peer"
+    engine: Literal["auto", "sp", "nng"] = "auto"
     move: bool = False
     max_bytes: int = 1500
     connect_timeout: str = "5 s"

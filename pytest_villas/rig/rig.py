@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_villas import config, formats
 from pytest_villas.errors import LinkTimeout, RigError
-from pytest_villas.links import NanomsgLink
+from pytest_villas.links import choose
 from pytest_villas.replay.process import Worker
 from pytest_villas.replay.replay import Exchange, replay
 from pytest_villas.replay.stimulus import prepare
@@ -55,7 +55,7 @@ class RigProcess:
             self._writer = formats.codec(ours.output.format, ours.output.signals)
             self._reader = formats.codec(ours.input.format, ours.input.signals)
             self._worker = Worker()
-            self.scheduling = self._worker.open(NanomsgLink(ours.output.endpoints, ours.input.endpoints))
+            self.scheduling = self._worker.open(choose(ours.output.endpoints, ours.input.endpoints, file.link.engine))
             self._launch(folder)
             self._connect()
         except BaseException:

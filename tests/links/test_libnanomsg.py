@@ -13,7 +13,12 @@ from parts import free_port, program
 
 from pytest_villas import Samples, config
 from pytest_villas.config import Node
+from pytest_villas.links import NanomsgLink, SpLink
 from pytest_villas.links.node import VillasNode
+from pytest_villas.testing import opened, take
+from pytest_villas.units import ms, s
+
+Engine = type[NanomsgLink] | type[SpLink]
 
 TRANSPORTS = ("tcp", "ipc", "ws")
 
@@ -71,3 +76,37 @@ def test_our_node_receives_what_libnanomsg_publishes(node: Node, nanocat: Callab
     assert received[2].tolist() == [7, 7, 7]
     np.testing.assert_array_equal(received[0], [1.5, 1.5, 1.5])
     assert abs(int(received.received[0]) - time.time_ns()) < 60 * 10**9
+
+
+ENGINES = [(NanomsgLink, "tcp"), (NanomsgLink, "ipc"), (NanomsgLink, "ws"), (SpLink, "tcp"), (SpLink, "ipc")]
+
+
+@pytest.mark.parametrize(("engine", "transport"), ENGINES)
+def test_libnanomsg_receives_what_a_link_publishes(
+    engine: Engine, transport: str, tmp_path: Path, nanocat: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    address, _ = addresses(transport, tmp_path)
+    with opened(link := engine([address], [])):
+        reader = nanocat("--sub", "--connect", address, "--raw", "--recv-timeout", "5")
+        link.wait_connected(10 * s)
+        lines = [b"%d %s\n" % (i, b"x" * i) for i in range(1000)]
+        for line in lines:
+            link.send(line)
+        assert reader.stdout is not None
+        for line in lines:
+            assert reader.stdout.readline() == line
+            link.receive()
+
+
+@pytest.mark.parametrize(("engine", "transport"), ENGINES)
+def test_a_link_receives_what_libnanomsg_publishes_also_after_it_was_restarted(
+    engine: Engine, transport: str, tmp_path: Path, nanocat: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    address, _ = addresses(transport, tmp_path)
+    with opened(link := engine([], [address])):
+        for data in ("first", "second"):
+            writer = nanocat("--pub", "--bind", address, "--data", data, "--interval", "0.01")
+            assert take(link, 3, within=10 * s) == [data.encode()] * 3
+            writer.kill()
+            writer.wait()
+            take(link, 1000, within=50 * ms)
