@@ -134,9 +134,12 @@ def run(path: Path, name: str, rate: float) -> None:
     # where steps follow too closely, after a stall, DPsim's writing thread publishes only the last of them
     breath = period / 4
     while True:
-        left = start + int(k * period) - time.monotonic_ns()
-        time.sleep(max(left, breath) / 1e9)
+        # one message is read for each signal: twice a step, lest those that waited out a stall stay in the queue
         os.eventfd_write(wake, 1)
+        left = max(start + int(k * period) - time.monotonic_ns(), breath)
+        time.sleep(left / 2e9)
+        os.eventfd_write(wake, 1)
+        time.sleep(left / 2e9)
         k += 1
         step.set(complex(k))
         grid.simulation.next()
@@ -156,7 +159,7 @@ def _receive_descriptor() -> int:
     """Return the descriptor on which libnanomsg signals a received message to DPsim.
 
     DPsim resets that descriptor by hand after each message. Where two messages wait, the second is then never signalled,
-    and the simulation hears nothing any more [VILLASnode issue 309]. Signalling it at every step heals that.
+    and the simulation hears nothing any more [VILLASnode issue 309]. Signalling it by hand heals that.
     """
     libraries = Path(dpsimpy.__file__).parent / "dpsim.libs"
     library = ctypes.CDLL(str(next(libraries.glob("libnanomsg*.so*"))))

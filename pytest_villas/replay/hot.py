@@ -14,6 +14,7 @@ from pytest_villas.links import Link
 
 PROGRESS = struct.Struct("qqq")
 """Messages sent, messages received, and when the loop last wrote them (monotonic ns), in shared memory."""
+_REPORT_NS = 50_000_000
 _DRAIN = 32
 """Messages read between two looks at the clock."""
 
@@ -59,13 +60,13 @@ def run(link: Link, payloads: list[bytes], due: list[int], tail: int, control: i
                 index += 1
                 behind += 1
                 now = clock()
-            if now - shown > 50_000_000:
+            if now - shown > _REPORT_NS:
                 PROGRESS.pack_into(progress, 0, index, len(received), now)
                 shown = now
             if index == count and now >= end:
                 complete = True
                 break
-            left = (due[index] if index < count else end) - now
+            left = min((due[index] if index < count else end) - now, _REPORT_NS)
             ready = wait(watched, (), (), left / 1e9 if left > 0 else 0)[0]
             if control in ready:
                 break

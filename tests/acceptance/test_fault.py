@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pytest_villas import Samples, generate
+from pytest_villas import Samples, generate, ms
 from pytest_villas.rig.bench import Rig
 
 
@@ -24,3 +24,12 @@ def test_switched_fault(rig: Rig) -> None:
     fault = Samples({"fault": (time >= 1.5) & (time < 1.7)}, origin=healthy.origin)
     run = rig.replay(generate.mix(healthy, fault))
     run.check()
+
+
+def test_latency(rig: Rig) -> None:
+    """Half of the answers come soon, with a confidence that needs a record of some seconds.
+
+    A rig with a clock of its own should step faster than the stimulus, lest it is chance whether it takes a sample.
+    """
+    run = rig.replay(generate.three_phase(magnitude=325, frequency=50, rate=500, duration=10))
+    assert run.latency.p50 < 50 * ms
