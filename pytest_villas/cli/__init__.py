@@ -44,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (VillasError, OSError) as error:
-        plain = isinstance(error, OSError) and error.filename is not None
-        reason = f"{error.filename}: {error.strerror}" if plain else str(error)
+        reason = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            reason = f"{error.filename}: {error.strerror}"
         sys.stderr.write(f"villas-rig {given.command}: {reason}\n")
         return getattr(command, "BROKEN", 2)
     return status

@@ -31,9 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_intermixed_args(arguments)
     found = files.read(given.input, given.i and files.read_format(given.i), files.read_types(given.t))
     wanted = files.format_of(given.output, given.o and files.read_format(given.o))
-    content = files.write(found, wanted)
+    content = files.write(found, wanted, given.output)
     if given.output == files.STDIN:
-        sys.stdout.buffer.write(content)
+        rest = memoryview(content)
+        while rest:  # where Python runs unbuffered, a pipe may take a part at a time
+            rest = rest[sys.stdout.buffer.write(rest) or 0 :]
         sys.stdout.buffer.flush()
     else:
         Path(given.output).write_bytes(content)

@@ -146,7 +146,7 @@ def _same(x: Column, y: Column, settings: Settings) -> Bools:
         return np.asarray(x == y)
     imaginary = "c" in (x.dtype.kind, y.dtype.kind)
     wide: Any = np.complex128 if imaginary else np.float64
-    if any(c.dtype.kind == "i" and np.any(np.abs(c.astype(np.float64)) > _EXACT) for c in (x, y)):
+    if any(c.dtype.kind == "i" and np.any(np.abs(c.astype(np.float64)) >= _EXACT) for c in (x, y)):
         wide = np.clongdouble if imaginary else np.longdouble  # it holds every int64
     one, other = x.astype(wide), y.astype(wide)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -69,11 +69,11 @@ def read(path: str, setting: Format | None, types: Any) -> Samples:
         raise DecodeError(f"{shown}: {error}{'' if types else ' (64 floats, unless -t says otherwise)'}") from None
 
 
-def write(samples: Samples, setting: Format) -> bytes:
-    """Return samples as VILLASnode's tools write them: in the layout of files where the format has one, else as messages."""
+def write(samples: Samples, setting: Format, path: str) -> bytes:
+    """Return samples, for that path, as VILLASnode's tools write them: in the layout of files where the format has one, else as messages."""
     name = setting if isinstance(setting, str) else str(setting.get("type"))
     if name in recordings.layouts():
-        return recordings.encode(samples, format=setting)
+        return recordings.encode(samples, format=setting, name="stdout" if path == STDIN else path)
     codec = formats.codec(setting, samples.signals)
     if name in _UNFRAMED and np.any(samples.length < len(samples.signals)):
         short = int(np.argmax(samples.length < len(samples.signals)))

@@ -108,9 +108,9 @@ def decode(content: bytes, *, format: str | Mapping[str, Any], signals: SignalSp
     return _READERS[layout].read(path, content, layout, options, signals)
 
 
-def encode(samples: Samples, *, format: str | Mapping[str, Any]) -> bytes:  # noqa: A002 (VILLASnode's word)
-    """Return what `save` would write."""
-    layout, options = _format(Path("stdout"), format, _WRITERS)
+def encode(samples: Samples, *, format: str | Mapping[str, Any], name: str = "stdout") -> bytes:  # noqa: A002 (VILLASnode's word)
+    """Return what `save` would write; `name` stands in messages."""
+    layout, options = _format(Path(name), format, _WRITERS)
     return _WRITERS[layout].write(samples, layout, options)
 
 
