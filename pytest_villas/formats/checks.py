@@ -123,3 +123,9 @@ def join_time(seconds: npt.NDArray[Any], nanoseconds: npt.NDArray[Any]) -> Int64
         raise DecodeError(f"{seconds[bad][0]} s and {nanoseconds[bad][0]} ns are no time stamp")
     stamps: Int64s = seconds * SECOND + nanoseconds
     return stamps
+
+
+def quiet(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Widen values that came off the wire; a signalling NaN among them becomes a quiet one, without a warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(dtype)

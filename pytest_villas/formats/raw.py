@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
-from pytest_villas.formats.checks import check_float32, check_integer, check_types, join_time, need_stamps, unsigned_seconds
+from pytest_villas.formats.checks import (
+    check_float32,
+    check_integer,
+    check_types,
+    join_time,
+    need_stamps,
+    quiet,
+    unsigned_seconds,
+)
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.options import FormatOptions, read_options
 from pytest_villas.formats.villas_binary import slices
@@ -122,7 +130,7 @@ class Raw(MessageCodec):
                 wrong = values[(values != 0) & (values != 1)][0]
                 raise DecodeError(f"{self.name}: signal {signal.name!r}: {wrong} is no boolean: 0 or 1")
             with np.errstate(over="ignore"):
-                column = values.astype(signal.type.dtype)
+                column = quiet(values, signal.type.dtype)
             if signal.type is SignalType.COMPLEX and np.any(lost := np.isinf(column) & ~np.isinf(values)):
                 raise DecodeError(f"{self.name}: signal {signal.name!r}: {values[lost][0]} does not fit into two 32-bit floats")
             columns.append(column)

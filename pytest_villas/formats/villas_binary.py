@@ -18,7 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import ConfigError, DecodeError
-from pytest_villas.formats.checks import check_float32, check_integer, check_types, join_time, need_stamps, unsigned_seconds
+from pytest_villas.formats.checks import (
+    check_float32,
+    check_integer,
+    check_types,
+    join_time,
+    need_stamps,
+    quiet,
+    unsigned_seconds,
+)
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.options import FormatOptions, read_options
 from pytest_villas.samples import Column, Samples, Signal, SignalType, empty_value
@@ -124,7 +132,7 @@ class VillasBinary(MessageCodec):
             raise DecodeError(f"{self.name}: source_index is {bad}: only {self.options.source_index} is accepted")
         length = (records.dtype.itemsize - _HEADER) // 4
         columns: list[Column] = [
-            records[f"v{i}"].astype(signal.type.dtype)
+            quiet(records[f"v{i}"], signal.type.dtype)
             if i < length
             else np.full(records.size, empty_value(signal.type), signal.type.dtype)
             for i, signal in enumerate(self.signals)

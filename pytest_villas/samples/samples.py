@@ -206,7 +206,8 @@ def _column(array: Column, signal: Signal) -> Column:
         raise SignalError(f"signal {signal.name!r} is {signal.type.value} and its column is {array.dtype}: see Samples.cast()")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         raise SignalError(f"signal {signal.name!r}: {array.max()} does not fit into 64 bits with a sign")
-    return _frozen(array.astype(signal.type.dtype, copy=False))
+    with np.errstate(invalid="ignore"):  # a signalling NaN of 32 bits becomes a quiet one of 64
+        return _frozen(array.astype(signal.type.dtype, copy=False))
 
 
 def _field(values: npt.ArrayLike | None, count: int, dtype: Any, absent: Any, name: str) -> Any:
