@@ -72,7 +72,7 @@ def check_float32(name: str, samples: Samples, signal: int) -> None:
     with np.errstate(invalid="ignore"):
         too_big = np.isfinite(column) & (np.abs(column) > _FLOAT32_MAX)
     # what rounds down to the largest float32 is none too big
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         too_big &= np.isinf(column.astype(np.float32))
     refuse(name, samples, signal, too_big, "it does not fit into 32 bits")
 

@@ -88,7 +88,7 @@ class Raw(MessageCodec):
                 check_integer(self.name, samples, i, bits)
             elif signal.type is SignalType.FLOAT and bits == 32:
                 check_float32(self.name, samples, i)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is a NaN
                 records[f"v{i}"] = column
         sizes = self._sizes()[samples.length]
         if not np.all(sizes):

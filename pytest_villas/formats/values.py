@@ -14,7 +14,8 @@ from pytest_villas.errors import DecodeError
 from pytest_villas.formats.template import Slot, mark
 from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType
 
-_REAL = rb"[-+]?(?:nan|inf|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+# possessive, and a point before more digits: a payload of digits alone must not take for ever
+_REAL = rb"[-+]?(?:nan|inf|(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)"
 _FLOAT = re.compile(_REAL)
 _INTEGER = re.compile(rb"[-+]?\d+")
 _COMPLEX = re.compile(rb"(%s)((?=[-+])%s)[ij]|(%s)[ij]|(%s)" % (_REAL, _REAL, _REAL, _REAL))

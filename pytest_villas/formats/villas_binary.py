@@ -77,7 +77,7 @@ class VillasBinary(MessageCodec):
             else:
                 check_integer(self.name, samples, i, 32)
             # values that a sample does not carry are cut off below
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is a NaN
                 records[f"v{i}"] = column
         return slices(records, _HEADER + 4 * samples.length, per_message)
 

@@ -69,9 +69,7 @@ def nanoseconds(time: Any, start: int = 0) -> Int64s:
             f"time has shape {values.shape}{' and masked values' * np.ma.is_masked(time)}: it has to be whole, and (n,)"
         )
     if values.dtype.kind in "mM":
-        precise = values.astype("datetime64[ns]" if values.dtype.kind == "M" else "timedelta64[ns]")
-        if np.any((precise.astype(values.dtype) != values) & ~np.isnat(values)):
-            raise SignalError("time goes beyond the years 1678 to 2261, which is what 64 bits of nanoseconds hold")
+        precise = _precise(values)
         ticks = precise.view(np.int64)
         return ticks if values.dtype.kind == "M" else np.where(ticks == NO_TIME, NO_TIME, ticks + start)
     if values.dtype.kind in "iu" and (values.dtype != np.uint64 or not values.size or values.max() < 2**63):
@@ -84,6 +82,18 @@ def nanoseconds(time: Any, start: int = 0) -> Int64s:
         raise SignalError(f"time of sample {bad} is {seconds[bad]} s: that is no time")
     whole = np.floor(seconds)
     return whole.astype(np.int64) * _SECOND + np.rint((seconds - whole) * _SECOND).astype(np.int64) + start
+
+
+def _precise(values: Column) -> Column:
+    """Turn dates and durations of any precision into those of nanoseconds."""
+    try:
+        precise: Column = values.astype("datetime64[ns]" if values.dtype.kind == "M" else "timedelta64[ns]")
+        beyond = (precise.astype(values.dtype) != values) & ~np.isnat(values)  # older NumPy wraps without a word
+    except OverflowError:
+        beyond = np.ones(1, np.bool_)
+    if np.any(beyond):
+        raise SignalError("time goes beyond the years 1678 to 2261, which is what 64 bits of nanoseconds hold")
+    return precise
 
 
 def _columns(data: Any) -> tuple[dict[str, Any], Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,11 +51,24 @@ def _load(path: Path, content: bytes) -> dict[str, Any]:
         *(OSError, EOFError, MemoryError, RuntimeError, struct.error, zlib.error),
     )
     try:
-        # mat_dtype: a double that MATLAB packed into bytes is a double, and a logical a boolean
-        loaded: dict[str, Any] = scipy.loadmat(io.BytesIO(content), mat_dtype=True, simplify_cells=True)
+        # a double that MATLAB packed into bytes is a double, and a logical a boolean, with mat_dtype alone; but then SciPy
+        # takes the imaginary part away
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            typed: dict[str, Any] = scipy.loadmat(io.BytesIO(content), mat_dtype=True, simplify_cells=True)
+        plain: dict[str, Any] = scipy.loadmat(io.BytesIO(content), simplify_cells=True)
     except broken as error:
         raise DecodeError(f"{path}: no MATLAB file that can be read: {error}; {_REMEDY}") from None
-    return loaded
+    return {key: _merged(value, plain[key]) for key, value in typed.items()}
+
+
+def _merged(typed: Any, plain: Any) -> Any:
+    """Return what is complex from the one, and everything else from the other."""
+    if isinstance(typed, dict):
+        return {key: _merged(value, plain[key]) for key, value in typed.items()}
+    if isinstance(typed, list):
+        return [_merged(one, other) for one, other in zip(typed, plain, strict=True)]
+    return plain if np.iscomplexobj(plain) else typed
 
 
 def _table(path: Path, variables: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import parts
 import pytest
-from formats.fuzzing import CASES, STAMPED, fuzz
+from formats.fuzzing import CASES, STAMPED, fuzz, limited
 
 from pytest_villas import Samples, formats
 from pytest_villas.errors import EncodeError
@@ -26,6 +27,31 @@ def test_broken_payloads_are_refused_or_mean_one_thing() -> None:
 
 def test_every_format_is_among_them() -> None:
     assert {setting if isinstance(setting, str) else setting["type"] for setting, _, _ in CASES} >= set(formats.names())
+
+
+@pytest.mark.parametrize(
+    ("setting", "types"), [("value", "1c"), ("value", "1f"), ("value", "1i"), ("csv", "1c"), ("villas.human", "1c")]
+)
+@pytest.mark.parametrize(
+    "text", [b"7" * 200_000, b"-" + b"7" * 200_000 + b"-", b"1." + b"7" * 200_000 + b"x", b"1e" + b"7" * 200_000 + b"+"]
+)
+def test_a_long_number_takes_no_time(setting: str, types: str, text: bytes) -> None:
+    head = {"value": b"", "csv": b"1,2,3,", "villas.human": b"1.2(3)\t"}[setting]
+    codec = formats.codec(setting, types)
+    with limited(5):  # it took longer than anybody waited, at 5000 digits
+        for payload in (head + text + b"\n", head + text + text + b"i\n"):
+            codec.decode_many([payload])
+
+
+@pytest.mark.parametrize("setting", ["villas.binary", "villas.web", "raw", "gtnet"])
+def test_a_signalling_nan_is_a_nan(setting: str) -> None:
+    codec = formats.codec(setting, "1f")
+    quiet = codec.encode(Samples([[np.nan]], "1f", origin=[0], sequence=[0]))
+    word = b"\x7f\xa0\x00\x01"
+    decoded = codec.decode(quiet[:-4] + (word if setting in ("villas.binary", "gtnet") else word[::-1]))
+    assert np.isnan(decoded[0]).tolist() == [True]
+    signalling = np.array([0x7FF4_0000_0000_0001], np.uint64).view(np.float64)
+    assert len(codec.encode(Samples([signalling], "1f", origin=[0], sequence=[0]))) == len(quiet)
 
 
 class Faulty:

@@ -145,6 +145,18 @@ def test_matlab_vectors_with_a_time(options: dict[str, Any], tmp_path: Path) -> 
     assert [column.tolist() for column in samples] == [column.tolist() for column in VECTORS.values()]
 
 
+@pytest.mark.parametrize("one", [False, True])
+def test_matlab_complex_numbers_keep_their_imaginary_part(one: bool, tmp_path: Path) -> None:
+    # SciPy drops it where it is asked for MATLAB's own types
+    z = np.array([0.5 - 2j, 1, 2j])[: 1 if one else 3]
+    table = {"time": T[: z.size], "z": z, "narrow": z.astype(np.complex64), "on": z.real > 0, "matrix": np.stack([z, -z], axis=1)}
+    for content in (table, {"run": table}):
+        samples = recordings.open(saved(tmp_path, content))
+        assert kinds(samples) == "ccbcc"
+        assert samples["z"].tolist() == samples["narrow"].tolist() == samples["matrix0"].tolist() == z.tolist()
+        assert samples["matrix1"].tolist() == (-z).tolist()
+
+
 def test_matlab_version_4(tmp_path: Path) -> None:
     samples = recordings.open(saved(tmp_path, {"time": T, "va": VECTORS["va"], "z": VECTORS["va"] * 1j}, format="4"))
     assert kinds(samples) == "fc"

@@ -1,0 +1,85 @@
+"""A broken recording is refused by an error that names the file, whatever is broken in it, or read without a warning."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import parts
+import pytest
+from formats.fuzzing import limited, mutate
+from scipy.io import savemat
+
+from pytest_villas import Samples, Signal, SignalType, recordings
+from pytest_villas.errors import ConfigError, DecodeError, SignalError
+
+TIMES = 400
+SAMPLES = Samples(
+    [np.array([1.5, -2.25, 3e9]), np.array([1, -2, 3]), np.array([0.5 - 2j, 1, 2j], np.complex64)],
+    [Signal("va", "V"), Signal("n", "", SignalType.INTEGER), Signal("z", "", SignalType.COMPLEX)],
+    origin=np.array([0, 1, 2]) + 1_700_000_000_000_000_000,
+    received=np.array([5, 6, 7]) + 1_700_000_000_000_000_000,
+    sequence=[1, 2, 3],
+    new_frame=[True, False, False],
+)
+
+
+def saved(suffix: str) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        recordings.save(folder / f"good.{suffix}", SAMPLES)
+        return (folder / f"good.{suffix}").read_bytes()
+
+    return make
+
+
+def matlab(folder: Path) -> bytes:
+    savemat(folder / "good.mat", {"t": np.arange(3) / 8, "va": SAMPLES[0], "run": {"time": np.arange(3.0), "z": SAMPLES[2]}})
+    return (folder / "good.mat").read_bytes()
+
+
+def comtrade(_folder: Path) -> bytes:
+    parts.module("comtrade", "comtrade")
+    return (
+        b"--- file type: CFG ---\r\nS,D,2013\r\n3,2A,1D\r\n1,VA,A,,kV,0.5,1,0,-9,9,110,0.1,P\r\n2,IA,A,,A,0.25,0,0,-9,9,5,1,S\r\n"
+        b"1,T,,,0\r\n50\r\n2\r\n1000,2\r\n500,3\r\n02/01/2024,10:34:56.123456\r\n02/01/2024,10:34:56.2\r\nASCII\r\n1\r\n-5h30,0\r\n4,3\r\n"
+        b"--- file type: DAT ASCII ---\r\n1,0,5,-7,1\r\n2,1000,6,,0\r\n3,3000,7,9,1\r\n"
+    )
+
+
+def comtrade_binary(_folder: Path) -> bytes:
+    text = comtrade(_folder).replace(b"ASCII\r\n1", b"FLOAT32\r\n1").partition(b"--- file type: DAT")[0]
+    rows = np.zeros(3, [("n", "<u4"), ("t", "<u4"), ("v", "<f4", (2,)), ("s", "<u2")])
+    rows["n"] = [1, 2, 3]
+    return text + b"--- file type: DAT FLOAT32: 54 ---\r\n" + rows.tobytes()
+
+
+MAKERS: dict[str, tuple[str, Callable[[Path], bytes]]] = {
+    **{suffix: (suffix, saved(suffix)) for suffix in ("csv", "tsv", "human", "jsonl", "npz")},
+    "mat": ("mat", matlab),
+    "comtrade": ("cff", comtrade),
+    "comtrade binary": ("cff", comtrade_binary),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_broken_file_is_refused_by_name_or_read(kind: str, tmp_path: Path) -> None:
+    suffix, make = MAKERS[kind]
+    good = make(tmp_path)
+    path = tmp_path / f"broken.{suffix}"
+    path.write_bytes(good)
+    assert len(recordings.open(path)) == 3
+    generator = random.Random(kind)
+    refused = 0
+    for _ in range(TIMES):
+        content = bytearray(good)
+        mutate(content, [good], generator)
+        path.write_bytes(content)
+        try:
+            with limited(20):
+                recordings.open(path)
+        except (DecodeError, SignalError, ConfigError) as error:
+            refused += 1
+            assert f"broken.{suffix}" in str(error), content  # noqa: PT017 (either outcome is right)
+    assert TIMES > refused > TIMES // 10
