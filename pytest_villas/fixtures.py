@@ -40,7 +40,7 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
     With several `--rig` the test runs once for each. Without one, or with one that lacks what `@pytest.mark.needs` asks
     for, it is skipped; so are the tests after the one in which the rig broke.
     """
-    from pytest_villas.rig.bench import Rig  # noqa: PLC0415
+    from pytest_villas.rig.bench import Rig, as_it_came  # noqa: PLC0415
 
     session = request.config.stash[SESSION]
     if isinstance(rig_process, RigError):
@@ -56,12 +56,14 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
             pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
 
     progress = Progress(request.config, request.node.name)
+    match, impairment = rig_process.file.match, session.impairment
     yield Rig(
         rig_process,
         limits,
         new_folder=lambda: session.new_folder(request.node.name),
         record=lambda run: session.runs.append((request.node.nodeid, run)),
         progress=progress,
+        impair=impairment.keeping(match.tag, match.step) if impairment else as_it_came,
     )
     progress.end()
 

@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--rig-wait", default="0 s", metavar="TIME", help="how long to wait for a rig that another session uses, as in '2 min'"
     )
+    group.addoption(
+        "--villas-impair",
+        metavar="SPEC",
+        help="impair what comes back, to see whether the tests notice, as in 'loss=1%%+delay=5 ms'; all: villas-rig prove --help",
+    )
     group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
 
 
@@ -41,7 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     option = config.getoption
     try:
         state = Session.of(
-            config.rootpath, option("--rig"), option("--rig-dir"), wait=duration(option("--rig-wait")), twin=option("--rig-twin")
+            config.rootpath,
+            option("--rig"),
+            option("--rig-dir"),
+            wait=duration(option("--rig-wait")),
+            twin=option("--rig-twin"),
+            impair=option("--villas-impair"),
         )
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
@@ -103,8 +113,12 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show every run with its latency, delivery and fidelity."""
-    terminal.summarise(terminalreporter, config.stash[SESSION].runs)
+    """Show every run with its latency, delivery and fidelity, and that it was impaired, if it was."""
+    session = config.stash[SESSION]
+    terminal.summarise(terminalreporter, session.runs)
+    if session.impairment:
+        terminalreporter.section("impaired", red=True)
+        terminalreporter.write_line(f"--villas-impair={session.impairment}: no run of this session speaks for its rig")
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,6 +16,7 @@ from pytest_villas.errors import RigError
 from pytest_villas.rig.registry import Registry
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
+    from pytest_villas.impair import Impairment
     from pytest_villas.measure import Verdict
     from pytest_villas.replay.run import Run
     from pytest_villas.rig.rig import RigProcess
@@ -34,6 +35,7 @@ class Session:
         root: of the project; captures go to `.villas/runs` in it.
         names: the rigs that were asked for.
         wait: how long to wait for a rig that is in use, ns.
+        impairment: what is done to every run before it is measured, if anything.
         runs: the id of the test and its run, in order.
         told: why rigs could not be started, once a test has said so.
         compared: the verdicts of comparisons of the running test that did not hold.
@@ -43,20 +45,28 @@ class Session:
     root: Path
     names: tuple[str, ...] = ()
     wait: int = 0
+    impairment: Impairment | None = None
     runs: list[tuple[str, Run]] = field(default_factory=list)
     told: list[RigError] = field(default_factory=list)
     compared: list[Verdict] = field(default_factory=list)
     _open: dict[str, RigProcess] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, root: Path, names: Sequence[str], folders: Sequence[Path], *, wait: int, twin: bool) -> Session:
-        """Read the rig files; ConfigError for one that is not there or says something wrong."""
+    def of(
+        cls, root: Path, names: Sequence[str], folders: Sequence[Path], *, wait: int, twin: bool, impair: str | None = None
+    ) -> Session:
+        """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
         registry = Registry.of(root, folders)
         if twin:
             names = [registry.load(name).rig.twin or name for name in names]
         for name in names:
             registry.load(name)
-        return cls(registry, root, tuple(dict.fromkeys(names)), wait)
+        impairment = None
+        if impair is not None:
+            from pytest_villas.impair import parse  # noqa: PLC0415 - only a session that impairs needs it
+
+            impairment = parse(impair)
+        return cls(registry, root, tuple(dict.fromkeys(names)), wait, impairment)
 
     def open(self, name: str) -> RigProcess:
         """Start a rig; RigError where it breaks."""

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "lint": ("pytest_villas.cli.lint", "say what is wrong with VILLASnode configs"),
     "convert": ("pytest_villas.cli.convert", "convert samples from one format to another, as villas-convert does"),
     "compare": ("pytest_villas.cli.compare", "compare recordings, as villas-compare does"),
+    "prove": ("pytest_villas.cli.prove", "say which impairments of a rig its tests would let through"),
 }
 _INTERRUPTED = 130
 _READER_GONE = 141

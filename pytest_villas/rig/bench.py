@@ -24,6 +24,11 @@ def _silent(sent: int, received: int, total: int) -> None:
     """Show nothing."""
 
 
+def as_it_came(exchange: Exchange) -> Exchange:
+    """Change nothing."""
+    return exchange
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     """A rig in the hands of one test.
@@ -34,6 +39,7 @@ class Rig:
         new_folder: makes the folder of a run.
         record: is told of every run.
         progress: is told of a running replay.
+        impair: changes what came back before it is measured: see `--villas-impair`.
     """
 
     process: RigProcess
@@ -41,6 +47,7 @@ class Rig:
     new_folder: Callable[[], Path]
     record: Callable[[Run], None]
     progress: Callable[[int, int, int], None] = field(default=_silent)
+    impair: Callable[[Exchange], Exchange] = field(default=as_it_came)
 
     @property
     def name(self) -> str:
@@ -64,7 +71,7 @@ class Rig:
         Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies.
         """
         folder = self.new_folder()
-        exchange = self.process.exchange(stimulus, folder, self.progress)
+        exchange = self.impair(self.process.exchange(stimulus, folder, self.progress))
         how = _matching(self.process.file)
         measured = timed(exchange, how)
         run = Run(

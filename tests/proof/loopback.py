@@ -1,0 +1,77 @@
+"""The rig `loopback` without its wire: its file, its node, its formats and its limits, and a network that is made up.
+
+What is proven with it is proven of the measures and the limits; how good the harness is at sending is measured elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from pytest_villas import Samples, config, formats
+from pytest_villas.impair import parse
+from pytest_villas.replay.capture import Capture, blob_of
+from pytest_villas.replay.replay import Exchange, decode
+from pytest_villas.replay.run import Run
+from pytest_villas.replay.stimulus import prepare
+from pytest_villas.rig.bench import Rig, as_it_came
+from pytest_villas.rig.file import RigFile
+from pytest_villas.rig.registry import Registry
+from pytest_villas.units import s, us
+
+START = 1_795_419_350 * s
+
+
+@dataclass(frozen=True)
+class Wireless:
+    """What `Rig` wants of a rig's process: it answers every message after 80 to 120 us, and was sent to on time."""
+
+    name: str
+    file: RigFile
+
+    @property
+    def stimulus_signals(self) -> Any:
+        return self._node.output.signals
+
+    @property
+    def _node(self) -> config.Node:
+        return config.load(Path(self.file.link.config)).nodes[self.file.link.node]
+
+    def exchange(self, stimulus: Samples, folder: Path, _: object) -> Exchange:
+        """Encode, carry over and decode as a replay does."""
+        rng = np.random.default_rng(1)
+        codec = formats.codec(self._node.output.format, self.stimulus_signals)
+        prepared = prepare(stimulus, self.stimulus_signals, first=1)
+        samples = prepared.at(START)
+        payloads = formats.messages(codec, samples)
+        offsets, blob = blob_of(payloads)
+        meant = prepared.due + START
+        sent = meant + rng.integers(0, 20 * us, len(payloads))
+        received = sent + rng.integers(80 * us, 120 * us, len(payloads))
+        capture = Capture(meant, sent, np.zeros(len(payloads), np.bool_), received, offsets, blob)
+        return decode(samples, prepared.lead, capture, codec, folder)
+
+
+def replayed(
+    stimulus: Samples, folder: Path, spec: str | None = None, *, stricter: Mapping[str, float | str] | None = None
+) -> Run:
+    """Replay to the rig, impaired or as it is, with the limits of its file and stricter ones."""
+    file = Registry.of(Path()).load("loopback")
+    process: Any = Wireless("loopback", file)
+    impair = cast("Callable[[Exchange], Exchange]", parse(spec).keeping(file.match.tag, file.match.step)) if spec else as_it_came
+    limits = {**file.limits, **(stricter or {})}
+    return Rig(process, limits, new_folder=lambda: folder, record=lambda _: None, impair=impair).replay(stimulus)
+
+
+STRICTER: Mapping[str, float | str] = {"duplicates": 0, "reordered": 0, "gain_error": 1e-9, "offset": 1e-6}
+"""What a limit on nrmse leaves open, since gain and offset are taken out of it and an answer counts once, in any order."""
+
+
+def let_through(stimulus: Samples, folder: Path, specs: Iterable[str], **stricter: float | str) -> list[str]:
+    """Return the impairments under which every limit is kept; AssertionError where not all are without any."""
+    replayed(stimulus, folder, stricter=stricter).check()
+    return [spec for spec in specs if all(replayed(stimulus, folder, spec, stricter=stricter).judge())]
