@@ -2,7 +2,8 @@
 
 from pytest_villas.links.choice import Engine, choose
 from pytest_villas.links.link import Link, Losses, Stamp
+from pytest_villas.links.looped import looped
 from pytest_villas.links.nanomsg import NanomsgLink
 from pytest_villas.links.sp import SpLink
 
-__all__ = ["Engine", "Link", "Losses", "NanomsgLink", "SpLink", "Stamp", "choose"]
+__all__ = ["Engine", "Link", "Losses", "NanomsgLink", "SpLink", "Stamp", "choose", "looped"]

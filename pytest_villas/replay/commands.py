@@ -11,9 +11,14 @@ from pytest_villas.samples import Int64s
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open this link."""
+    """Open this link on top of those that are open: commands go to it until it is closed; the others are read and dropped."""
 
     link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the link that was opened last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import select
 import struct
 import time
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_villas.links import Link
@@ -30,11 +31,14 @@ class Traffic:
     complete: bool
 
 
-def run(link: Link, payloads: list[bytes], due: list[int], tail: int, control: int, progress: mmap.mmap) -> Traffic:
+def run(
+    link: Link, others: Sequence[Link], payloads: list[bytes], due: list[int], tail: int, control: int, progress: mmap.mmap
+) -> Traffic:
     """Send each payload when it is due and take what arrives, until `tail` ns after the last deadline.
 
     Args:
         link: the open link.
+        others: more open links; what they receive is read and dropped.
         payloads: the messages.
         due: absolute deadlines of the monotonic clock, ns, ascending.
         tail: how long to listen after the last deadline, ns.
@@ -46,7 +50,7 @@ def run(link: Link, payloads: list[bytes], due: list[int], tail: int, control: i
     received: array[int] = array("q")
     arrived: list[bytes] = []
     clock, wait, send, receive = time.monotonic_ns, select.select, link.send, link.receive
-    watched, end, index, shown = [link.fileno(), control], due[-1] + tail, 0, 0
+    watched, end, index, shown = [link.fileno(), control, *(other.fileno() for other in others)], due[-1] + tail, 0, 0
     complete = False
     gc.collect()
     gc.disable()
@@ -70,6 +74,9 @@ def run(link: Link, payloads: list[bytes], due: list[int], tail: int, control: i
             ready = wait(watched, (), (), left / 1e9 if left > 0 else 0)[0]
             if control in ready:
                 break
+            for other in others:
+                if other.fileno() in ready:
+                    other.receive()
             if ready:
                 for _ in range(_DRAIN):
                     if (message := receive()) is None:

@@ -17,7 +17,7 @@ from pytest_villas.errors import LinkError, LinkTimeout, RigError
 from pytest_villas.links import Link
 from pytest_villas.replay import hot
 from pytest_villas.replay.capture import Capture, blob_of
-from pytest_villas.replay.commands import Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
 from pytest_villas.units import format_duration, s
 
 Watch = Callable[[int, int, int], None]
@@ -49,8 +49,12 @@ class Worker:
         self._connection = Connection(ours.detach())
 
     def open(self, link: Link) -> str:
-        """Open the link in the worker. Returns what scheduling the worker was granted."""
+        """Open a link on top of those that are open: what follows is about it. Returns what scheduling the worker has."""
         return str(self._ask(Open(link), _START_NS))
+
+    def close_link(self) -> None:
+        """Close the link that was opened last; what follows is about the one before."""
+        self._ask(Close(), _GRACE_NS)
 
     def wait_connected(self, timeout: int) -> None:
         """Wait until the link has its peers; LinkTimeout names what is missing after `timeout` ns."""
@@ -79,7 +83,7 @@ class Worker:
         return answer if isinstance(answer, Late) else Capture.load(Path(answer).parent)
 
     def close(self) -> None:
-        """End the process; it closes its link first, and is killed where that takes too long."""
+        """End the process; it closes its links first, and is killed where that takes too long."""
         self._connection.close()
         try:
             self._process.wait(5)

@@ -18,6 +18,7 @@ from pytest_villas.measure.latency import Latency, latency
 from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
 from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.limits import judge
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.samples import NO_TIME, Int64s, Samples
@@ -59,7 +60,8 @@ class Run:
         latency: from when a sample was meant to be sent to its response, and all other times.
         fidelity: how the response compares with the reference, for each channel.
         capture: the raw outcome.
-        folder: where stimulus, capture, response and reference are stored.
+        floor: what the harness takes by itself; its latency is `latency.floor`, too.
+        folder: where stimulus, capture, response, floor and reference are stored.
         limits: what `check` holds the run against.
     """
 
@@ -71,6 +73,7 @@ class Run:
     latency: Latency
     fidelity: Fidelity
     capture: Capture
+    floor: Floor
     folder: Path
     limits: Mapping[str, float | str] = field(default_factory=dict)
 
@@ -103,7 +106,7 @@ class Timed:
     latency: Latency
 
 
-def timed(exchange: Exchange, how: Matching) -> Timed:
+def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
     """Match an exchange and measure delivery and latency. What answers the lead is left out."""
     capture, lead = exchange.capture, exchange.lead
     stimulus = exchange.stimulus[lead:]
@@ -121,7 +124,7 @@ def timed(exchange: Exchange, how: Matching) -> Timed:
         ),
         latency(
             meant, sent, match.of_stimulus(response.received), match.of_stimulus(response.origin),
-            warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock,
+            warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
         ),
     )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""The process that replays: it owns the link, and between two replays it reads and drops what the rig sends.
+"""The process that replays: it owns the links, and between two replays it reads and drops what comes.
+
+The link that was opened last is the one that commands are about.
 
 It is started as `python -m pytest_villas.replay.worker CONTROL PROGRESS` with two inherited descriptors: a socket that
 carries the commands below, and shared memory for progress. It ends when the other side of the socket is gone.
@@ -11,6 +13,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,7 +24,7 @@ from pytest_villas.errors import VillasError
 from pytest_villas.links import Link
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import Capture, blob_of, to_epoch
-from pytest_villas.replay.commands import Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
 
 
 def main(control: int, progress: int) -> None:
@@ -30,26 +33,26 @@ def main(control: int, progress: int) -> None:
     connection = Connection(control)
     shared = mmap.mmap(progress, hot.PROGRESS.size)
     scheduling = realtime.claim()
-    link: Link | None = None
+    links: list[Link] = []
     try:
         while True:
-            heard = _idle(link, connection)
+            heard = _idle(links, connection)
             command = connection.recv()
             try:
                 match command:
                     case Open():
-                        link = command.link.open()
+                        links.append(command.link.open())
                         connection.send(scheduling)
+                    case Close():
+                        links.pop().close()
+                        connection.send(None)
                     case Connected():
-                        assert link is not None
-                        link.wait_connected(command.timeout)
+                        links[-1].wait_connected(command.timeout)
                         connection.send(None)
                     case Heard():
-                        assert link is not None
-                        connection.send(heard or _hear(link, command.timeout))
+                        connection.send(heard or _hear(links[-1], command.timeout))
                     case Replay():
-                        assert link is not None
-                        connection.send(_replay(link, command, connection, shared, scheduling))
+                        connection.send(_replay(links, command, connection, shared, scheduling))
                     case Stop():
                         pass  # nothing runs any more
                     case _:
@@ -59,23 +62,22 @@ def main(control: int, progress: int) -> None:
     except (EOFError, ConnectionError):
         pass
     finally:
-        if link is not None:
+        for link in reversed(links):
             link.close()
 
 
-def _idle(link: Link | None, connection: Connection) -> bool:
-    """Drop what arrives until there is a command, so that no queue fills up. Returns True if anything came."""
+def _idle(links: Sequence[Link], connection: Connection) -> bool:
+    """Drop what arrives until there is a command, so that no queue fills up. Returns True if the last link got anything."""
     heard = False
     while True:
-        watched = [connection.fileno()] + ([link.fileno()] if link else [])
-        ready, _, _ = select.select(watched, (), ())
+        ready, _, _ = select.select([connection.fileno(), *(link.fileno() for link in links)], (), ())
         if connection.fileno() in ready:
             return heard
-        assert link is not None
-        while link.receive() is not None:
-            heard = True
-            if connection.poll():
-                return heard
+        for link in links:
+            while link.fileno() in ready and link.receive() is not None:
+                heard = heard or link is links[-1]
+                if connection.poll():
+                    return heard
 
 
 def _hear(link: Link, timeout: int) -> bool:
@@ -88,7 +90,8 @@ def _hear(link: Link, timeout: int) -> bool:
     return False
 
 
-def _replay(link: Link, job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str) -> Path | Late:
+def _replay(links: Sequence[Link], job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str) -> Path | Late:
+    *others, link = links
     at = job.offsets.tolist()
     payloads = [job.blob[a:b] for a, b in pairwise(at)]
     due = (job.due + job.start).tolist()
@@ -97,7 +100,7 @@ def _replay(link: Link, job: Replay, connection: Connection, shared: mmap.mmap, 
     before = link.losses()
     if (late := time.monotonic_ns() - job.start) > 0:
         return Late(late)
-    traffic = hot.run(link, payloads, due, job.tail, connection.fileno(), shared)
+    traffic = hot.run(link, others, payloads, due, job.tail, connection.fileno(), shared)
     lost = link.losses().since(before)
     offsets, blob = blob_of(traffic.payloads)
     capture = Capture(

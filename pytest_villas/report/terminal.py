@@ -68,7 +68,7 @@ class Progress:
 
 
 def summarise(reporter: pytest.TerminalReporter, runs: Sequence[tuple[str, Run]]) -> None:
-    """Write what each run came to: two lines, and the folder of its capture."""
+    """Write what each run came to, and the folder of its capture."""
     if not runs:
         return
     reporter.section("runs")
@@ -90,9 +90,18 @@ def lines(run: Run) -> list[str]:
         f"latency   {times}, send lag p99 {latency.send_lag.p99}" if len(latency) else "latency   too short a run",
         f"          {latency.note}",
         f"          arrivals stamped by the {'kernel' if run.capture.stamp == 'kernel' else 'harness'}, {run.capture.scheduling}",
+        *_floor_lines(run),
         *_fidelity_lines(run),
         f"capture   {_short(run.folder)}",
     ]
+
+
+def _floor_lines(run: Run) -> list[str]:
+    floor = run.floor.latency
+    if floor is None:
+        return [f"floor     {run.floor.note}"]
+    times = ", ".join(f"{name} {getattr(floor, name)}" for name in ("p50", "p90", "p99", "max"))
+    return [f"floor     {times}", f"          {run.floor.note}"]
 
 
 def _fidelity_lines(run: Run) -> list[str]:

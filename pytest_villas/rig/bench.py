@@ -71,9 +71,12 @@ class Rig:
         Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies.
         """
         folder = self.new_folder()
-        exchange = self.impair(self.process.exchange(stimulus, folder, self.progress))
+        exchange = self.process.exchange(stimulus, folder, self.progress)
+        floor = self.process.floor(exchange)
+        floor.save(folder)
+        exchange = self.impair(exchange)
         how = _matching(self.process.file)
-        measured = timed(exchange, how)
+        measured = timed(exchange, how, floor)
         run = Run(
             rig=self.name,
             stimulus=measured.stimulus,
@@ -83,6 +86,7 @@ class Rig:
             latency=measured.latency,
             fidelity=self._fidelity(exchange, measured, how, reference),
             capture=exchange.capture,
+            floor=floor,
             folder=folder,
             limits=self.limits,
         )

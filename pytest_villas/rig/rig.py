@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_villas import config, formats
 from pytest_villas.errors import LinkTimeout, RigError
 from pytest_villas.links import choose
+from pytest_villas.replay.floor import Floor, Floors
 from pytest_villas.replay.process import Worker
 from pytest_villas.replay.replay import Exchange, replay
 from pytest_villas.replay.stimulus import prepare
@@ -55,7 +56,9 @@ class RigProcess:
             self._writer = formats.codec(ours.output.format, ours.output.signals)
             self._reader = formats.codec(ours.input.format, ours.input.signals)
             self._worker = Worker()
-            self.scheduling = self._worker.open(choose(ours.output.endpoints, ours.input.endpoints, file.link.engine))
+            link = choose(ours.output.endpoints, ours.input.endpoints, file.link.engine)
+            self.scheduling = self._worker.open(link)
+            self._floors = Floors(self._worker, link)
             self._launch(folder)
             self._connect()
         except BaseException:
@@ -130,6 +133,12 @@ class RigProcess:
             self.broken = f"{error}what was captured until then is in {folder}"
             raise RigError(self.broken) from None
         return exchange
+
+    def floor(self, exchange: Exchange) -> Floor:
+        """Return what the harness takes by itself for such a stimulus."""
+        settings = self.file.replay
+        ends = duration(settings.warm_up) + duration(settings.cool_down)
+        return self._floors.of(exchange, self._writer, max_bytes=self.file.link.max_bytes, not_counted=ends)
 
     def close(self) -> None:
         """Stop the worker and the rig's process, and give the rig back."""

@@ -131,7 +131,7 @@ def funnel_differences(trials: int, seed: int = 5) -> tuple[int, int] | None:
     """Hold verdicts of the tube against pyfunnel's. Returns how many differ and how many it failed; None without pyfunnel."""
     if importlib.util.find_spec("pyfunnel") is None:
         return None
-    import pyfunnel  # type: ignore[import-not-found]  # noqa: PLC0415 - where somebody has installed it
+    import pyfunnel  # noqa: PLC0415 - where somebody has installed it
 
     rng, differ, failed = np.random.default_rng(seed), 0, 0
     t = np.linspace(0, 1, 201)

@@ -1,0 +1,39 @@
+"""A link that hears itself, as near as can be to one that faces a rig: what is measured over it is the harness alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_villas.config import Config, Direction, Endpoint, Node, relocate
+from pytest_villas.errors import LinkError
+from pytest_villas.links.link import Link
+from pytest_villas.links.nanomsg import NanomsgLink
+from pytest_villas.links.sp import SpLink
+
+
+def looped(link: Link, folder: Path) -> Link:
+    """Return a link of the same engine and transports that subscribes to itself, at free addresses of this machine.
+
+    The folder takes socket files. Raises LinkError for a link of which there is no such thing: that of a device, one that
+    only sends or only listens, and one that listens over a transport over which it does not send.
+    """
+    if not isinstance(link, NanomsgLink | SpLink):
+        raise LinkError(f"a {type(link).__name__} ends at a device, and cannot hear itself")
+    own = _moved(link.publish, folder)
+    by_transport = {Endpoint.parse(address).scheme: address for address in reversed(own)}
+    wanted = sorted({Endpoint.parse(address).scheme for address in link.subscribe})
+    if not own or not wanted:
+        raise LinkError("the link goes one way only")
+    missing = [transport for transport in wanted if transport not in by_transport]
+    if missing:
+        raise LinkError(f"responses come over {missing[0]}, and over {missing[0]} nothing is sent")
+    return replace(link, publish=own, subscribe=tuple(by_transport[transport] for transport in wanted))
+
+
+def _moved(addresses: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Return free addresses, one of the same transport for each of these."""
+    nowhere, there = Direction((), "json", ()), Direction(tuple(addresses), "json", ())
+    node = Node("loop", "nanomsg", enabled=True, input=nowhere, output=there)
+    return relocate(Config(folder, {node.name: node}, ()), folder).nodes[node.name].output.endpoints

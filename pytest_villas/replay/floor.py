@@ -1,0 +1,139 @@
+"""The floor: what the harness takes by itself, measured over the link of a rig without the rig.
+
+The same process sends the beginning of the same stimulus at the same pace over a link of the same engine and transports,
+which hears itself. What it takes is what no rig can be blamed for: a limit below it cannot be judged.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pytest_villas import formats
+from pytest_villas.errors import LinkError
+from pytest_villas.formats import Codec
+from pytest_villas.links import Link, looped
+from pytest_villas.measure.latency import Latency, latency
+from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.commands import Late, Replay
+from pytest_villas.replay.process import Worker
+from pytest_villas.replay.replay import Exchange
+from pytest_villas.samples import NO_TIME, Int64s
+from pytest_villas.units import format_duration, ms, s
+
+FILE = "floor.npz"
+"""Name of the file in the folder of a run."""
+_SPAN_NS = 1 * s
+_LONGEST_NS = 3 * s
+_WARM_UP_NS = 100 * ms
+_ENOUGH = 100
+"""Samples for which a slow stimulus is followed beyond the usual span, up to the longest."""
+_TAIL_NS = 100 * ms
+_HEAD_START_NS = 50 * ms
+_TRIES = 4
+_TAG = 8
+"""Bytes at the start of each message that say which it is, in place of what stood there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What the harness takes by itself for one link, rate and payload.
+
+    Attributes:
+        latency: of the harness; None where it was not measured.
+        note: at which rate and with how many bytes a message it was measured, or why it was not.
+    """
+
+    latency: Latency | None
+    note: str
+
+    def save(self, folder: Path) -> None:
+        """Write the times, in ns and in the order of sending, beside the capture of a run."""
+        if self.latency is not None:
+            own = self.latency
+            np.savez(
+                folder / FILE, latency=own.values, owd=own.owd.values, send_lag=own.send_lag.values, note=np.array(self.note)
+            )
+
+
+class Floors:
+    """The floors of one link, each measured once."""
+
+    def __init__(self, worker: Worker, link: Link) -> None:
+        """Measure with the worker that has this link open."""
+        self._worker, self._link = worker, link
+        self._known: dict[tuple[str, int, int], Floor] = {}
+
+    def of(self, exchange: Exchange, writer: Codec, *, max_bytes: int, not_counted: int) -> Floor:
+        """Return the floor for the stimulus of an exchange.
+
+        It is measured where none of about this rate (two digits) and size (a power of two), with as many signals, is known;
+        that takes a second and a half, or as long as the stimulus where it is shorter, or three for a slow one. Where the
+        stimulus lasts no longer than the `not_counted` ns of its ends, no latency can be judged, and no floor is measured.
+        """
+        due = exchange.capture.meant[exchange.lead :]
+        if np.ptp(due) < not_counted:
+            return Floor(None, "not measured: no sample of this run counts")
+        due = due[: max(np.searchsorted(due, due[0] + _SPAN_NS), _ENOUGH)]
+        due = due[due <= due[0] + _LONGEST_NS]
+        samples = exchange.stimulus[exchange.lead : exchange.lead + len(due)]
+        if len(due) < 2:
+            return Floor(None, "not measured: a single message has no rate")
+        messages = formats.messages(writer, samples, max_bytes=max_bytes)
+        rate, size = 1e9 / float(np.median(np.diff(due))), int(np.median([len(message) for message in messages]))
+        key = (f"{rate:.2g}", size.bit_length(), len(samples.signals))
+        if key not in self._known:
+            try:
+                measured = self._measure(tagged(messages), due - due[0])
+            except LinkError as error:
+                self._known[key] = Floor(None, f"not measured: {error}")
+            else:
+                note = f"{len(measured)} messages of about {size} bytes at {rate:.6g} Hz over the same link without the rig"
+                self._known[key] = Floor(measured, note)
+        return self._known[key]
+
+    def _measure(self, messages: Sequence[bytes], due: Int64s) -> Latency:
+        with tempfile.TemporaryDirectory(prefix="villas-") as name:
+            folder = Path(name)
+            self._worker.open(looped(self._link, folder))
+            try:
+                self._worker.wait_connected(5 * s)
+                capture = self._replay(list(messages), due, folder)
+            finally:
+                self._worker.close_link()
+        return harness_latency(capture, len(messages))
+
+    def _replay(self, messages: list[bytes], due: Int64s, folder: Path) -> Capture:
+        head_start = _HEAD_START_NS
+        for _ in range(_TRIES):
+            began = time.monotonic_ns()
+            job = partial(
+                Replay, due=due, start=began + head_start, epoch_offset=time.time_ns() - began, tail=_TAIL_NS, folder=folder
+            )
+            outcome = self._worker.replay(messages, job, lambda *_: None)
+            if not isinstance(outcome, Late):
+                return outcome
+            head_start = 2 * (head_start + outcome.by)
+        raise LinkError(f"the machine is too busy: {_TRIES} times it was not ready {format_duration(head_start)} later")
+
+
+def tagged(messages: Sequence[bytes]) -> list[bytes]:
+    """Return messages of the same size (at least 8 bytes) that say which they are, whatever their format."""
+    return [i.to_bytes(_TAG, "big") + message[_TAG:] for i, message in enumerate(messages)]
+
+
+def harness_latency(capture: Capture, count: int) -> Latency:
+    """Return the latency of `count` tagged messages that came back as they were; what did not come back is lost."""
+    received = np.full(count, NO_TIME)
+    payloads = capture.payloads()
+    numbers = np.array([int.from_bytes(payload[:_TAG], "big") for payload in payloads], np.uint64)
+    ours = np.flatnonzero(numbers < count)[::-1]  # the first arrival of a message is what stays
+    received[numbers[ours].astype(np.int64)] = capture.received[ours]
+    span = int(np.ptp(capture.meant))
+    return latency(capture.meant, capture.sent, received, warm_up=min(_WARM_UP_NS, span // 10), cool_down=0)
