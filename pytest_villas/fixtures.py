@@ -57,6 +57,7 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
 
     progress = Progress(request.config, request.node.name)
     match, impairment = rig_process.file.match, session.impairment
+    about = {"test": request.node.nodeid} | ({"impaired": str(impairment)} if impairment else {})
     yield Rig(
         rig_process,
         limits,
@@ -64,6 +65,7 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
         record=lambda run: session.runs.append((request.node.nodeid, run)),
         progress=progress,
         impair=impairment.keeping(match.tag, match.step) if impairment else as_it_came,
+        about=about,
     )
     progress.end()
 

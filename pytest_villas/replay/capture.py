@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +17,8 @@ import numpy.typing as npt
 from pytest_villas.errors import DecodeError
 from pytest_villas.samples import NO_TIME, Int64s
 
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, LookupError, TypeError, ValueError, EOFError, OSError, RuntimeError)
+"""What NumPy and `zipfile` raise for an `.npz` that is none."""
 FILE = "capture.npz"
 """Name of the file in the folder of a run."""
 
@@ -33,6 +38,7 @@ class Capture:
         complete: False where the replay was stopped before its end.
         scheduling: what the operating system granted to the sending process, for people.
         stamp: who stamped the arrivals, `user` or `kernel`.
+        unstored: why it is not on the disk, if it is not.
     """
 
     meant: Int64s
@@ -47,6 +53,7 @@ class Capture:
     complete: bool = True
     scheduling: str = ""
     stamp: str = "user"
+    unstored: str = ""
 
     def payloads(self) -> list[bytes]:
         """Return the messages that arrived, in order."""
@@ -69,15 +76,15 @@ class Capture:
         """Read what `save` wrote; DecodeError where it is not there or damaged."""
         path = folder / FILE
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 values: dict[str, Any] = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError) as error:
+            for name in ("clock_step", "send_queue", "receive_queue"):
+                values[name] = int(values[name])
+            values["complete"] = bool(values["complete"])
+            values |= {name: str(values[name]) for name in ("scheduling", "stamp", "unstored")}
+            return cls(**values)
+        except BROKEN as error:
             raise DecodeError(f"{path}: no capture can be read from it: {error}") from error
-        for name in ("clock_step", "send_queue", "receive_queue"):
-            values[name] = int(values[name])
-        values["complete"] = bool(values["complete"])
-        values |= {name: str(values[name]) for name in ("scheduling", "stamp")}
-        return cls(**values)
 
 
 def blob_of(payloads: list[bytes]) -> tuple[Int64s, npt.NDArray[np.uint8]]:

@@ -6,21 +6,22 @@ which hears itself. What it takes is what no rig can be blamed for: a limit belo
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pytest_villas import formats
-from pytest_villas.errors import LinkError
+from pytest_villas.errors import DecodeError, LinkError
 from pytest_villas.formats import Codec
 from pytest_villas.links import Link, looped
 from pytest_villas.measure.latency import Latency, latency
-from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.capture import BROKEN, Capture
 from pytest_villas.replay.commands import Late, Replay
 from pytest_villas.replay.process import Worker
 from pytest_villas.replay.replay import Exchange
@@ -48,18 +49,30 @@ class Floor:
     Attributes:
         latency: of the harness; None where it was not measured.
         note: at which rate and with how many bytes a message it was measured, or why it was not.
+        stamps: int64 ns, shape (3, n): when each message was meant to be sent, was sent, and came back.
     """
 
     latency: Latency | None
     note: str
+    stamps: Int64s = field(default_factory=lambda: np.zeros((3, 0), np.int64))
 
     def save(self, folder: Path) -> None:
-        """Write the times, in ns and in the order of sending, beside the capture of a run."""
-        if self.latency is not None:
-            own = self.latency
-            np.savez(
-                folder / FILE, latency=own.values, owd=own.owd.values, send_lag=own.send_lag.values, note=np.array(self.note)
-            )
+        """Write stamps and note beside the capture of a run; where that is not possible, the run has no stored floor."""
+        with contextlib.suppress(OSError):
+            np.savez(folder / FILE, stamps=self.stamps, note=np.array(self.note))
+
+    @classmethod
+    def load(cls, folder: Path) -> Floor:
+        """Read what `save` wrote; DecodeError where it is damaged. Where there is none, it is not known."""
+        path = folder / FILE
+        if not path.exists():
+            return cls(None, "not measured: none is stored")
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                stamps, note = stored["stamps"], str(stored["note"])
+            return cls(_latency(stamps) if stamps.size else None, note, stamps)
+        except BROKEN as error:
+            raise DecodeError(f"{path}: no floor can be read from it: {error}") from error
 
 
 class Floors:
@@ -90,15 +103,16 @@ class Floors:
         key = (f"{rate:.2g}", size.bit_length(), len(samples.signals))
         if key not in self._known:
             try:
-                measured = self._measure(tagged(messages), due - due[0])
+                stamps = self._measure(tagged(messages), due - due[0])
             except LinkError as error:
                 self._known[key] = Floor(None, f"not measured: {error}")
             else:
+                measured = _latency(stamps)
                 note = f"{len(measured)} messages of about {size} bytes at {rate:.6g} Hz over the same link without the rig"
-                self._known[key] = Floor(measured, note)
+                self._known[key] = Floor(measured, note, stamps)
         return self._known[key]
 
-    def _measure(self, messages: Sequence[bytes], due: Int64s) -> Latency:
+    def _measure(self, messages: Sequence[bytes], due: Int64s) -> Int64s:
         with tempfile.TemporaryDirectory(prefix="villas-") as name:
             folder = Path(name)
             self._worker.open(looped(self._link, folder))
@@ -107,7 +121,7 @@ class Floors:
                 capture = self._replay(list(messages), due, folder)
             finally:
                 self._worker.close_link()
-        return harness_latency(capture, len(messages))
+        return _stamps(capture, len(messages))
 
     def _replay(self, messages: list[bytes], due: Int64s, folder: Path) -> Capture:
         head_start = _HEAD_START_NS
@@ -130,10 +144,18 @@ def tagged(messages: Sequence[bytes]) -> list[bytes]:
 
 def harness_latency(capture: Capture, count: int) -> Latency:
     """Return the latency of `count` tagged messages that came back as they were; what did not come back is lost."""
+    return _latency(_stamps(capture, count))
+
+
+def _stamps(capture: Capture, count: int) -> Int64s:
     received = np.full(count, NO_TIME)
     payloads = capture.payloads()
     numbers = np.array([int.from_bytes(payload[:_TAG], "big") for payload in payloads], np.uint64)
     ours = np.flatnonzero(numbers < count)[::-1]  # the first arrival of a message is what stays
     received[numbers[ours].astype(np.int64)] = capture.received[ours]
-    span = int(np.ptp(capture.meant))
-    return latency(capture.meant, capture.sent, received, warm_up=min(_WARM_UP_NS, span // 10), cool_down=0)
+    return np.stack([capture.meant, capture.sent, received])
+
+
+def _latency(stamps: Int64s) -> Latency:
+    meant, sent, received = stamps
+    return latency(meant, sent, received, warm_up=min(_WARM_UP_NS, int(np.ptp(meant)) // 10), cool_down=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import socket
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytest_villas.errors import LinkError, LinkTimeout, RigError
 from pytest_villas.links import Link
@@ -35,16 +36,19 @@ _GRACE_NS = 3 * s
 class Worker:
     """A process of its own that sends and receives; NNG must not be forked, so it is a fresh interpreter."""
 
-    def __init__(self) -> None:
-        """Start the process; it answers from the first command on."""
+    def __init__(self, log: Path) -> None:
+        """Start the process; it answers from the first command on. What it says of itself goes to `log`."""
+        self._log = log
         ours, theirs = socket.socketpair()
         self._progress = os.memfd_create("villas-progress")
         os.ftruncate(self._progress, hot.PROGRESS.size)
         self._shared = mmap.mmap(self._progress, hot.PROGRESS.size)
         command = [sys.executable, "-m", "pytest_villas.replay.worker", str(theirs.fileno()), str(self._progress)]
-        self._process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(), self._progress), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        descriptors = (theirs.fileno(), self._progress)
+        with _opened(log) as said:
+            self._process = subprocess.Popen(
+                command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+            )
         theirs.close()
         self._connection = Connection(ours.detach())
 
@@ -79,8 +83,8 @@ class Worker:
         except BaseException:
             self._stop()
             raise
-        answer = self._receive()
-        return answer if isinstance(answer, Late) else Capture.load(Path(answer).parent)
+        answer: Capture | Path | Late = self._receive()
+        return Capture.load(answer.parent) if isinstance(answer, Path) else answer
 
     def close(self) -> None:
         """End the process; it closes its links first, and is killed where that takes too long."""
@@ -114,13 +118,20 @@ class Worker:
             answer = self._connection.recv()
         except (EOFError, ConnectionError):
             self._process.wait(5)
-            raise LinkError(f"the replay process ended with status {self._process.returncode}") from None
+            raise LinkError(f"the replay process ended with status {self._process.returncode}, see {self._log}") from None
         if isinstance(answer, LinkError | RigError):
             raise answer
         return answer
 
     def _check(self, end: int) -> None:
         if (status := self._process.poll()) is not None and not self._connection.poll():
-            raise LinkError(f"the replay process ended with status {status}")
+            raise LinkError(f"the replay process ended with status {status}, see {self._log}")
         if time.monotonic_ns() > end:
             raise LinkTimeout(f"the replay process did not answer, {format_duration(time.monotonic_ns() - end)} over its time")
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """Open a log; where that is not possible, it is lost and the replay is not."""
+    with contextlib.suppress(OSError):
+        return log.open("ab")
+    return Path(os.devnull).open("ab")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Exchange:
         rejected: messages that could not be decoded.
         capture: the raw outcome.
         folder: where stimulus, capture and response are stored.
+        unstored: why they could not be, as with a full disk; empty where they were.
     """
 
     stimulus: Samples
@@ -48,6 +49,7 @@ class Exchange:
     rejected: tuple[Rejection, ...]
     capture: Capture
     folder: Path
+    unstored: str = ""
 
 
 def replay(
@@ -58,7 +60,7 @@ def replay(
     Messages are encoded before the first is sent, since that takes longer than sending. The start is chosen so that they
     are ready in time, by the time that some of them take; where that fails, a later one is chosen.
     """
-    recordings.save(folder / STIMULUS, stimulus.at(0))
+    store(folder / STIMULUS, stimulus.at(0))
     head_start = _HEAD_START_NS + 2 * _encoding_time(stimulus, writer, max_bytes)
     while head_start <= _LONGEST_HEAD_START_NS:
         began = time.monotonic_ns()
@@ -69,8 +71,9 @@ def replay(
         job = partial(Replay, due=stimulus.due, start=start, epoch_offset=epoch_offset, tail=tail, folder=folder)
         outcome = worker.replay(messages, job, watch) if time.monotonic_ns() < start else Late(time.monotonic_ns() - start)
         if not isinstance(outcome, Late):
-            recordings.save(folder / STIMULUS, samples)
-            return decode(samples, stimulus.lead, outcome, reader, folder)
+            unstored = store(folder / STIMULUS, samples)
+            exchange = decode(samples, stimulus.lead, outcome, reader, folder)
+            return replace(exchange, unstored=exchange.unstored or unstored)
         head_start = 2 * (head_start + outcome.by)
     raise LinkError(f"the stimulus could not be encoded within {format_duration(_LONGEST_HEAD_START_NS)}")
 
@@ -88,5 +91,14 @@ def decode(stimulus: Samples, lead: int, capture: Capture, reader: Codec, folder
     decoded = reader.decode_many(capture.payloads())
     received = capture.received[decoded.message] if len(decoded.samples) else np.empty(0, np.int64)
     response = decoded.samples.replace(received=received)
-    recordings.save(folder / RESPONSE, response)
-    return Exchange(stimulus, lead, capture.sent, response, decoded.rejected, capture, folder)
+    unstored = store(folder / RESPONSE, response) or capture.unstored
+    return Exchange(stimulus, lead, capture.sent, response, decoded.rejected, capture, folder, unstored)
+
+
+def store(path: Path, samples: Samples) -> str:
+    """Save a recording. Returns why that was not possible: a full disk costs the file, and no verdict."""
+    try:
+        recordings.save(path, samples)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return ""

@@ -63,6 +63,7 @@ class Run:
         floor: what the harness takes by itself; its latency is `latency.floor`, too.
         folder: where stimulus, capture, response, floor and reference are stored.
         limits: what `check` holds the run against.
+        unstored: why they could not be stored, as with a full disk; empty where they were.
     """
 
     rig: str
@@ -76,6 +77,7 @@ class Run:
     floor: Floor
     folder: Path
     limits: Mapping[str, float | str] = field(default_factory=dict)
+    unstored: str = ""
 
     def judge(self, **limits: float | str) -> list[Verdict]:
         """Hold the run against every limit of the rig file, of the test's marks and of this call (the nearest wins).

@@ -8,12 +8,14 @@ carries the commands below, and shared memory for progress. It ends when the oth
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import select
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,8 +33,10 @@ def main(control: int, progress: int) -> None:
     """Serve commands until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which then tells us
     connection = Connection(control)
+    _log("started")
     shared = mmap.mmap(progress, hot.PROGRESS.size)
     scheduling = realtime.claim()
+    _log(scheduling)
     links: list[Link] = []
     try:
         while True:
@@ -42,12 +46,14 @@ def main(control: int, progress: int) -> None:
                 match command:
                     case Open():
                         links.append(command.link.open())
+                        _log(f"opened {command.link}")
                         connection.send(scheduling)
                     case Close():
                         links.pop().close()
                         connection.send(None)
                     case Connected():
                         links[-1].wait_connected(command.timeout)
+                        _log("connected")
                         connection.send(None)
                     case Heard():
                         connection.send(heard or _hear(links[-1], command.timeout))
@@ -58,6 +64,7 @@ def main(control: int, progress: int) -> None:
                     case _:
                         raise TypeError(f"{command!r} is no command")
             except VillasError as error:
+                _log(f"{type(error).__name__}: {error}")
                 connection.send(error)
     except (EOFError, ConnectionError):
         pass
@@ -90,7 +97,9 @@ def _hear(link: Link, timeout: int) -> bool:
     return False
 
 
-def _replay(links: Sequence[Link], job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str) -> Path | Late:
+def _replay(
+    links: Sequence[Link], job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str
+) -> Path | Capture | Late:
     *others, link = links
     at = job.offsets.tolist()
     payloads = [job.blob[a:b] for a, b in pairwise(at)]
@@ -99,7 +108,9 @@ def _replay(links: Sequence[Link], job: Replay, connection: Connection, shared: 
         pass
     before = link.losses()
     if (late := time.monotonic_ns() - job.start) > 0:
+        _log(f"asked to start {late} ns ago")
         return Late(late)
+    _log(f"replays {len(payloads)} messages to {job.folder}")
     traffic = hot.run(link, others, payloads, due, job.tail, connection.fileno(), shared)
     lost = link.losses().since(before)
     offsets, blob = blob_of(traffic.payloads)
@@ -117,7 +128,21 @@ def _replay(links: Sequence[Link], job: Replay, connection: Connection, shared: 
         scheduling=scheduling,
         stamp=link.stamp.value,
     )
-    return capture.save(job.folder)
+    _log(
+        f"{'done' if capture.complete else 'stopped'}: {np.count_nonzero(traffic.sent)} sent, {len(offsets) - 1} received, {lost}"
+    )
+    try:
+        return capture.save(job.folder)
+    except OSError as error:  # a full disk costs the file, and no verdict
+        _log(f"{job.folder}: {error}")
+        return replace(capture, unstored=f"{job.folder}: {error.strerror}")
+
+
+def _log(line: str) -> None:
+    """Write to standard error, which is the worker's log."""
+    with contextlib.suppress(OSError):  # a full disk
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

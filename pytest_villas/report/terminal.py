@@ -92,7 +92,7 @@ def lines(run: Run) -> list[str]:
         f"          arrivals stamped by the {'kernel' if run.capture.stamp == 'kernel' else 'harness'}, {run.capture.scheduling}",
         *_floor_lines(run),
         *_fidelity_lines(run),
-        f"capture   {_short(run.folder)}",
+        f"capture   {f'not stored: {run.unstored}' if run.unstored else _short(run.folder)}",
     ]
 
 

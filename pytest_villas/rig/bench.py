@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from pytest_villas.errors import RigError
-from pytest_villas.measure.clock import Clock
-from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.replay.replay import Exchange
-from pytest_villas.replay.run import Matching, Run, Timed, tags, timed
-from pytest_villas.rig.file import RigFile
-from pytest_villas.rig.reference import applied, compute
+from pytest_villas.replay.run import Run
+from pytest_villas.rig.reference import compute
 from pytest_villas.rig.rig import RigProcess
+from pytest_villas.rig.stored import Stored, measure
 from pytest_villas.samples import Samples, Signal
 from pytest_villas.units import duration
 
@@ -39,6 +36,7 @@ class Rig:
         new_folder: makes the folder of a run.
         record: is told of every run.
         progress: is told of a running replay.
+        about: what is stored beside each run: the test, and how the run was impaired.
         impair: changes what came back before it is measured: see `--villas-impair`.
     """
 
@@ -47,6 +45,7 @@ class Rig:
     new_folder: Callable[[], Path]
     record: Callable[[Run], None]
     progress: Callable[[int, int, int], None] = field(default=_silent)
+    about: Mapping[str, str] = field(default_factory=dict)
     impair: Callable[[Exchange], Exchange] = field(default=as_it_came)
 
     @property
@@ -71,78 +70,20 @@ class Rig:
         Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies.
         """
         folder = self.new_folder()
-        exchange = self.process.exchange(stimulus, folder, self.progress)
-        floor = self.process.floor(exchange)
+        kept = Stored.of(self.process.file, rig=self.name, limits=self.limits, reference=reference, about=self.about)
+        try:
+            came = self.process.exchange(stimulus, folder, self.progress)
+        except RigError:
+            kept.save(folder, self.process.salvage(folder), reference)
+            raise
+        kept.save(folder, came, reference)
+        floor = self.process.floor(came)
         floor.save(folder)
-        exchange = self.impair(exchange)
-        how = _matching(self.process.file)
-        measured = timed(exchange, how, floor)
-        run = Run(
-            rig=self.name,
-            stimulus=measured.stimulus,
-            response=measured.response,
-            match=measured.match,
-            delivery=measured.delivery,
-            latency=measured.latency,
-            fidelity=self._fidelity(exchange, measured, how, reference),
-            capture=exchange.capture,
-            floor=floor,
-            folder=folder,
-            limits=self.limits,
-        )
+        exchange = self.impair(came)
+        run = measure(exchange, kept, floor, reference, partial(self._model, exchange))
         self.record(run)
         return run
 
-    def _fidelity(self, exchange: Exchange, measured: Timed, how: Matching, reference: Samples | None) -> Fidelity:
-        model = self.process.file.reference
-        if reference is None and model.command:
-            return _against_model(exchange, measured, how, model.command, duration(model.timeout))
-        return _compared(measured.stimulus if reference is None else reference, measured)
-
-
-def _matching(file: RigFile) -> Matching:
-    match = file.match
-    return Matching(
-        by=match.by,
-        bits=min(match.bits, 63),
-        tag=match.tag,
-        step=match.step,
-        late_after=duration(match.late_after),
-        clock=Clock(file.clock.relation, duration(file.clock.error)),
-        warm_up=duration(file.replay.warm_up),
-        cool_down=duration(file.replay.cool_down),
-    )
-
-
-def _against_model(exchange: Exchange, measured: Timed, how: Matching, command: tuple[str, ...], timeout: int) -> Fidelity:
-    """Hold the response against what the rig file's model makes of the stimulus."""
-    sent, lead = exchange.stimulus, exchange.lead
-    if how.tag is None or how.step is None:
-        reference = _computed(command, sent, exchange.folder, timeout)
-        return _compared(reference[lead:], measured)
-    # the model starts with the lead, at rest; responses to what was sent before say nothing
-    response = exchange.response
-    taken, steps = tags(response, how.tag), tags(response, how.step)
-    usable = np.flatnonzero((taken >= sent.sequence[0]) & (steps >= 0))
-    _, first = np.unique(steps[usable], return_index=True)
-    rows = usable[first]
-    inputs, places = applied(sent, taken[rows], steps[rows])
-    reference = _computed(command, inputs, exchange.folder, timeout)
-    proper = taken[rows] >= sent.sequence[lead]
-    expected, got = reference[places[proper]], response[rows[proper]]
-    return fidelity(expected, got, match=(np.arange(len(got)), np.arange(len(got))))
-
-
-def _compared(reference: Samples, measured: Timed) -> Fidelity:
-    """Compare with a reference that has one sample for each of the stimulus; by waveform where there are no pairs."""
-    match = measured.match
-    if match.by == "waveform":
-        return fidelity(reference, measured.response)
-    return fidelity(reference, measured.response, match=(match.stimulus[match.first], match.response[match.first]))
-
-
-def _computed(command: tuple[str, ...], stimulus: Samples, folder: Path, timeout: int) -> Samples:
-    reference = compute(command, stimulus, folder, timeout)
-    if len(reference) != len(stimulus):
-        raise RigError(f"the reference has {len(reference)} samples for {len(stimulus)} of the stimulus: {' '.join(command)}")
-    return reference
+    def _model(self, exchange: Exchange, stimulus: Samples) -> Samples:
+        settings = self.process.file.reference
+        return compute(settings.command, stimulus, exchange.folder, duration(settings.timeout))

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_villas import config, formats
-from pytest_villas.errors import LinkTimeout, RigError
+from pytest_villas.errors import DecodeError, LinkTimeout, RigError
 from pytest_villas.links import choose
+from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, Floors
 from pytest_villas.replay.process import Worker
-from pytest_villas.replay.replay import Exchange, replay
-from pytest_villas.replay.stimulus import prepare
+from pytest_villas.replay.replay import STIMULUS, Exchange, decode, replay, store
+from pytest_villas.replay.stimulus import Stimulus, prepare
 from pytest_villas.rig.file import RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
@@ -25,6 +26,8 @@ from pytest_villas.units import duration, format_duration, ms
 
 Progress = Callable[[int, int, int], None]
 """Told four times a second of a replay: messages sent, messages received, messages in all."""
+CONFIG, RIG_LOG, WORKER_LOG = "rig-config.json", "rig.log", "worker.log"
+"""Names of the files in the folder of a rig: the VILLASnode config that it runs with, and what it and the worker say."""
 _SLICE_NS = 250 * ms
 
 
@@ -42,20 +45,21 @@ class RigProcess:
 
         Raises RigError where the rig is in use, dies or does not get ready; ConfigError for a config without the node.
         """
-        self.name, self.file = name, file
+        self.name, self.file, self.folder = name, file, folder
         self.broken = ""  # why the rig is of no use any more
         self._lease = Lease(name, wait) if not file.link.move else None
         self._sockets: Path | None = None
         self._process: Process | None = None
         self._worker: Worker | None = None
         self._number = 1
+        self._sent: Stimulus | None = None
         try:
             node = self._node(folder)
             ours = node if file.link.role == "self" else node.mirror()
             self.stimulus_signals = ours.output.signals
             self._writer = formats.codec(ours.output.format, ours.output.signals)
             self._reader = formats.codec(ours.input.format, ours.input.signals)
-            self._worker = Worker()
+            self._worker = Worker(folder / WORKER_LOG)
             link = choose(ours.output.endpoints, ours.input.endpoints, file.link.engine)
             self.scheduling = self._worker.open(link)
             self._floors = Floors(self._worker, link)
@@ -73,7 +77,7 @@ class RigProcess:
             self._sockets = Path(tempfile.mkdtemp(prefix="villas-"))
             self._sockets.chmod(0o755)  # a rig that we start as root gives its privileges up
             loaded = config.relocate(loaded, self._sockets)
-        self._config = folder / "rig-config.json"
+        self._config = folder / CONFIG
         config.dump(loaded, self._config)
         return loaded.nodes[file.link.node]
 
@@ -83,7 +87,7 @@ class RigProcess:
             return
         words = {"python": sys.executable, "config": str(self._config), "node": self.file.link.node}
         command = [substitute(word, words) for word in launch.command]
-        self._process = Process(self.name, command, folder / "rig.log")
+        self._process = Process(self.name, command, folder / RIG_LOG)
         if launch.ready != "sample":
             self._process.wait_for_line(launch.ready, duration(launch.timeout))
 
@@ -118,6 +122,7 @@ class RigProcess:
         match, settings = self.file.match, self.file.replay
         prepared = prepare(stimulus, self.stimulus_signals, first=self._number, tag=match.tag, lead=duration(settings.lead))
         self._number += len(prepared.due)
+        self._sent = prepared
 
         def watch(sent: int, received: int, total: int) -> None:
             self.check()
@@ -139,6 +144,17 @@ class RigProcess:
         settings = self.file.replay
         ends = duration(settings.warm_up) + duration(settings.cool_down)
         return self._floors.of(exchange, self._writer, max_bytes=self.file.link.max_bytes, not_counted=ends)
+
+    def salvage(self, folder: Path) -> Exchange | None:
+        """Decode what was captured until the rig died in the last exchange; None where there is nothing."""
+        try:
+            capture = Capture.load(folder)
+        except DecodeError:
+            return None
+        assert self._sent is not None
+        samples = self._sent.samples.replace(origin=capture.meant)
+        store(folder / STIMULUS, samples)
+        return decode(samples, self._sent.lead, capture, self._reader, folder)
 
     def close(self) -> None:
         """Stop the worker and the rig's process, and give the rig back."""

@@ -14,6 +14,7 @@ import pytest
 from processes import standing_in, wait_until
 
 from pytest_villas.replay.capture import Capture
+from pytest_villas.rig import stored
 
 RIGS = ["sim", "dpsim"]
 LONG = """
@@ -62,6 +63,7 @@ def test_the_death_of_the_rig_ends_the_replay_with_its_last_words_and_the_captur
     capture = Capture.load(folder)
     assert not capture.complete
     assert len(capture.payloads()) > 100
+    assert int(stored.load(folder).delivery.received) > 50, "what came until then can be measured"
     assert standing_in(pytester.path) == {}
 
 

@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from pytest_villas import Samples, config, formats
+from pytest_villas import Samples, config, formats, recordings
 from pytest_villas.impair import parse
 from pytest_villas.replay.capture import Capture, blob_of
 from pytest_villas.replay.floor import Floor
-from pytest_villas.replay.replay import Exchange, decode
+from pytest_villas.replay.replay import STIMULUS, Exchange, decode
 from pytest_villas.replay.run import Run
 from pytest_villas.replay.stimulus import prepare
 from pytest_villas.rig.bench import Rig, as_it_came
@@ -54,6 +54,8 @@ class Wireless:
         sent = meant + rng.integers(0, 20 * us, len(payloads))
         received = sent + rng.integers(80 * us, 120 * us, len(payloads))
         capture = Capture(meant, sent, np.zeros(len(payloads), np.bool_), received, offsets, blob)
+        capture.save(folder)
+        recordings.save(folder / STIMULUS, samples)
         return decode(samples, prepared.lead, capture, codec, folder)
 
     def floor(self, _: Exchange) -> Floor:
@@ -67,8 +69,9 @@ def replayed(
     file = Registry.of(Path()).load("loopback")
     process: Any = Wireless("loopback", file)
     impair = cast("Callable[[Exchange], Exchange]", parse(spec).keeping(file.match.tag, file.match.step)) if spec else as_it_came
+    about = {"impaired": spec} if spec else {}
     limits = {**file.limits, **(stricter or {})}
-    return Rig(process, limits, new_folder=lambda: folder, record=lambda _: None, impair=impair).replay(stimulus)
+    return Rig(process, limits, new_folder=lambda: folder, record=lambda _: None, impair=impair, about=about).replay(stimulus)
 
 
 STRICTER: Mapping[str, float | str] = {"duplicates": 0, "reordered": 0, "gain_error": 1e-9, "offset": 1e-6}

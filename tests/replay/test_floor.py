@@ -14,7 +14,7 @@ from pytest_villas import generate
 from pytest_villas.measure import Outcome
 from pytest_villas.measure.gate import LOST
 from pytest_villas.replay.capture import Capture, blob_of
-from pytest_villas.replay.floor import FILE, harness_latency, tagged
+from pytest_villas.replay.floor import Floor, harness_latency, tagged
 from pytest_villas.replay.run import Run
 from pytest_villas.rig.bench import Rig
 from pytest_villas.rig.registry import Registry
@@ -56,8 +56,9 @@ def test_it_is_measured_at_the_rate_and_size_of_the_stimulus_and_kept_with_the_r
     assert "at 500 Hz over the same link without the rig" in run.floor.note
     payloads = run.capture.payloads()
     assert f"of about {int(np.median([len(payload) for payload in payloads]))} bytes" in run.floor.note
-    with np.load(tmp_path / FILE) as stored:
-        np.testing.assert_array_equal(stored["latency"], run.floor.latency.values)
+    stored = Floor.load(tmp_path)
+    assert stored.latency is not None
+    np.testing.assert_array_equal(stored.latency.values, run.floor.latency.values)
 
 
 def test_a_configuration_is_measured_once_and_another_rate_is_another_one(process: RigProcess, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_where_no_sample_counts_nothing_is_measured_and_the_reason_is_said(proce
     run = replay(process, stimulus(duration=0.3), tmp_path)
     assert run.floor.latency is None
     assert "no sample of this run counts" in run.floor.note
-    assert not (tmp_path / FILE).exists()
+    assert Floor.load(tmp_path).note == run.floor.note
 
 
 def test_after_it_was_measured_the_rig_is_heard_as_before(process: RigProcess, tmp_path: Path) -> None:
