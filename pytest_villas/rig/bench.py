@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pytest_villas.errors import RigError
+from pytest_villas.errors import RigError, VillasError
+from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.replay.run import Run
 from pytest_villas.rig.reference import compute
@@ -74,7 +76,7 @@ class Rig:
         try:
             came = self.process.exchange(stimulus, folder, self.progress)
         except RigError:
-            kept.save(folder, self.process.salvage(folder), reference)
+            self._salvage(folder, kept, reference)
             raise
         kept.save(folder, came, reference)
         floor = self.process.floor(came)
@@ -83,6 +85,14 @@ class Rig:
         run = measure(exchange, kept, floor, reference, partial(self._model, exchange))
         self.record(run)
         return run
+
+    def _salvage(self, folder: Path, kept: Stored, reference: Samples | None) -> None:
+        """Leave in the folder what a rig sent before it died, so that it can be measured as any run."""
+        came = self.process.salvage(folder)
+        kept.save(folder, came, reference)
+        if came is not None and kept.reference == "model":
+            with contextlib.suppress(VillasError):  # the death of the rig is what is told
+                measure(came, kept, Floor(None, "not measured"), reference, partial(self._model, came))
 
     def _model(self, exchange: Exchange, stimulus: Samples) -> Samples:
         settings = self.process.file.reference
