@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from pytest_villas.errors import LinkError
 
@@ -19,6 +19,13 @@ Handler = Callable[[int], None]
 _CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
 _EVENTS = 64
 """Events taken from one call of epoll; what is beyond comes with the next."""
+
+
+class Watched(Protocol):
+    """A socket, or whatever else has a descriptor for epoll."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
 
 
 class _Timer(ctypes.Structure):
@@ -47,19 +54,19 @@ class Loop:
         """Return what is readable while there is something to do."""
         return self._epoll.fileno()
 
-    def watch(self, sock: socket.socket, events: int, handler: Handler) -> None:
+    def watch(self, watched: Watched, events: int, handler: Handler) -> None:
         """Call the handler on these events of the socket, in place of what was watched for."""
-        descriptor = sock.fileno()
+        descriptor = watched.fileno()
         if descriptor in self._handlers:
             self._epoll.modify(descriptor, events)
         else:
             self._epoll.register(descriptor, events)
         self._handlers[descriptor] = handler
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, watched: Watched) -> None:
         """Stop to watch the socket; to be called before it is closed."""
-        if self._handlers.pop(sock.fileno(), None) is not None:
-            self._epoll.unregister(sock.fileno())
+        if self._handlers.pop(watched.fileno(), None) is not None:
+            self._epoll.unregister(watched.fileno())
 
     def alarm(self, call: Callable[[], None], due: int) -> None:
         """Call once at that time (monotonic ns), in place of an earlier alarm of the same."""

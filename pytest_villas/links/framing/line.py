@@ -1,0 +1,68 @@
+r"""`line`: one line of text a message. With a checksum, ``*`` and its hex digits stand before the newline, as in NMEA 0183.
+
+A carriage return before the newline is ignored, and so are empty lines. Payloads that are read end in ``\n``, as those of
+villas.human and csv do; one that is sent without it is given it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_villas.errors import EncodeError
+from pytest_villas.links.framing.checksum import Checksum
+from pytest_villas.links.framing.delimited import Splitter
+from pytest_villas.links.framing.framing import LIMIT, FrameFaults
+
+_END = b"\n"
+
+
+@dataclass
+class Line:
+    """Carries a payload that is one line. A line longer than `limit` bytes is given up."""
+
+    checksum: Checksum = field(default_factory=Checksum)
+    limit: int = LIMIT
+    _splitter: Splitter = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._splitter = Splitter(_END, self.limit)
+
+    @property
+    def faults(self) -> FrameFaults:
+        """See `Framing.faults`."""
+        return self._splitter.faults
+
+    def wrap(self, payload: bytes) -> bytes:
+        """See `Framing.wrap`."""
+        line = payload.removesuffix(_END).removesuffix(b"\r")
+        if not line:
+            raise EncodeError("framing 'line': the message is empty, and an empty line is none: use framing 'cobs'")
+        if _END in line:
+            raise EncodeError(
+                f"framing 'line': the message has {line.count(_END) + 1} lines and a frame is one: "
+                "write it without indentation and header, one sample a message, or use framing 'cobs'"
+            )
+        return line + self._tail(line) + _END
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """See `Framing.feed`."""
+        return [payload for text in self._splitter.split(data) if (payload := self._payload(text)) is not None]
+
+    def reset(self) -> None:
+        """See `Framing.reset`."""
+        self._splitter.reset()
+
+    def _payload(self, text: bytes) -> bytes | None:
+        line = text.removesuffix(b"\r")
+        if not line:
+            return None
+        if self.checksum.size:
+            line, _, given = line.rpartition(b"*")
+            if not line or b"*" + given.upper() != self._tail(line):
+                self.faults.checksum += 1
+                self.faults.garbage += len(text) + 1
+                return None
+        return line + _END
+
+    def _tail(self, line: bytes) -> bytes:
+        return b"*" + self.checksum.of(line).hex().upper().encode() if self.checksum.size else b""
