@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_villas.links.framing import CHECKSUMS, Checksum, Cobs, Fixed, Framing, Line
+from pytest_villas.links.framing.checksum import Name
 
 SIZE = 12
 LINES = st.text(st.characters(codec="ascii", exclude_characters="\r\n"), min_size=1).map(lambda text: text.encode() + b"\n")
@@ -25,24 +27,26 @@ class Case:
     checked: bool
 
 
+BLOCKS = st.binary(min_size=SIZE, max_size=SIZE)
+
+
+def cobs(name: Name) -> Framing:
+    return Cobs(Checksum(name))
+
+
+def line(name: Name) -> Framing:
+    return Line(Checksum(name))
+
+
+def fixed(name: Name) -> Framing:
+    return Fixed(SIZE, checksum=Checksum(name))
+
+
 CASES = {
-    **{
-        f"cobs-{name}": Case(lambda name=name: Cobs(Checksum(name)), st.binary(), b"\0", name != "none")  # type: ignore[misc]
-        for name in CHECKSUMS
-    },
-    **{
-        f"line-{name}": Case(lambda name=name: Line(Checksum(name)), LINES, b"\n", name != "none")  # type: ignore[misc]
-        for name in CHECKSUMS
-    },
-    **{
-        f"fixed-{name}": Case(  # type: ignore[misc]
-            lambda name=name: Fixed(SIZE, checksum=Checksum(name)), st.binary(min_size=SIZE, max_size=SIZE), b"", name != "none"
-        )
-        for name in CHECKSUMS
-    },
-    "fixed-without-header": Case(
-        lambda: Fixed(SIZE, b"", Checksum("crc32")), st.binary(min_size=SIZE, max_size=SIZE), b"", checked=True
-    ),
+    **{f"cobs-{name}": Case(partial(cobs, name), st.binary(), b"\0", name != "none") for name in CHECKSUMS},
+    **{f"line-{name}": Case(partial(line, name), LINES, b"\n", name != "none") for name in CHECKSUMS},
+    **{f"fixed-{name}": Case(partial(fixed, name), BLOCKS, b"", name != "none") for name in CHECKSUMS},
+    "fixed-without-header": Case(lambda: Fixed(SIZE, b"", Checksum("crc32")), BLOCKS, b"", checked=True),
 }
 CHECKED = {name: case for name, case in CASES.items() if case.checked}
 
