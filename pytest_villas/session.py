@@ -88,10 +88,18 @@ class Session:
         readable = re.sub(r"[^A-Za-z0-9_.=-]+", "_", label).strip("_")[-80:]
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{readable}"
         number, folder = 1, home / "runs" / stem
-        while folder.exists():
+        while not _made(folder):
             number, folder = number + 1, home / "runs" / f"{stem}-{number}"
-        folder.mkdir(parents=True)
         (home / ".gitignore").write_text("*\n")
         for old in sorted(folder.parent.iterdir())[:-_KEPT_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return folder
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder that is not there yet; sessions side by side, as those of pytest-xdist, never get the same one."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True

@@ -4,11 +4,6 @@ saves as "structure with time". Reading only.
 
 from __future__ import annotations
 
-import importlib
-import io
-import struct
-import warnings
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pytest_villas.errors import ConfigError, DecodeError, SignalError, nearest
+from pytest_villas.recordings import matlab_process
 from pytest_villas.recordings.arrays import TIME_NAMES, of
 from pytest_villas.recordings.headers import cast, known_options
 from pytest_villas.samples import Samples, SignalSpec
@@ -28,12 +24,11 @@ def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], sign
 
     Options: `variable`, the struct to read where there are several; `time`, the name of its vector of time (`time`, `t`,
     `tout` or `timestamp`, if left out); `names`, a list of the vectors to read, if not all. An array of shape (n, k) becomes
-    k signals `x0`, `x1` and so on. A field `units` of the struct, with a text for each name, gives units.
+    k signals `x0`, `x1` and so on, and where there is but one time, so does a vector. A field `units` of the struct, with a
+    text for each name, gives units.
     """
     known_options(name, options, ("variable", "time", "names"))
-    found = _load(path, content)
-    variables = {key: value for key, value in found.items() if not key.startswith("__")}
-    table = _table(path, variables, options)
+    table = _table(path, _load(path, content), options)
     try:
         columns, time = _columns(path, table, options)
         return cast(path, of(columns, time=time), signals)
@@ -44,31 +39,10 @@ def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], sign
 def _load(path: Path, content: bytes) -> dict[str, Any]:
     if content.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise DecodeError(f"{path}: version 7.3 of MATLAB's format is not read: {_REMEDY}")
-    scipy = importlib.import_module("scipy.io")  # late: it takes its time, and other recordings do without
-    broken = (
-        scipy.matlab.MatReadError,
-        *(ValueError, TypeError, LookupError, NotImplementedError, AttributeError, ArithmeticError),
-        *(OSError, EOFError, MemoryError, RuntimeError, struct.error, zlib.error),
-    )
     try:
-        # a double that MATLAB packed into bytes is a double, and a logical a boolean, with mat_dtype alone; but then SciPy
-        # takes the imaginary part away
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-            typed: dict[str, Any] = scipy.loadmat(io.BytesIO(content), mat_dtype=True, simplify_cells=True)
-        plain: dict[str, Any] = scipy.loadmat(io.BytesIO(content), simplify_cells=True)
-    except broken as error:
+        return matlab_process.variables(content)
+    except matlab_process.UnreadableError as error:
         raise DecodeError(f"{path}: no MATLAB file that can be read: {error}; {_REMEDY}") from None
-    return {key: _merged(value, plain[key]) for key, value in typed.items()}
-
-
-def _merged(typed: Any, plain: Any) -> Any:
-    """Return what is complex from the one, and everything else from the other."""
-    if isinstance(typed, dict):
-        return {key: _merged(value, plain[key]) for key, value in typed.items()}
-    if isinstance(typed, list):
-        return [_merged(one, other) for one, other in zip(typed, plain, strict=True)]
-    return plain if np.iscomplexobj(plain) else typed
 
 
 def _table(path: Path, variables: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +94,8 @@ def _columns(path: Path, table: dict[str, Any], options: Mapping[str, Any]) -> t
         if name == time_name or not _is_array(value):
             continue
         array = np.atleast_1d(value)
+        if time.size == 1 and array.ndim == 1 and chosen is None and array.size > 1:
+            array = array[np.newaxis]
         if array.shape[0] != time.size or array.ndim > 2:
             # a single number is a setting of the recorder, such as its rate
             if array.size == 1 and chosen is None and time.size != 1:

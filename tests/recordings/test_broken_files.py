@@ -16,6 +16,7 @@ from pytest_villas import Samples, Signal, SignalType, recordings
 from pytest_villas.errors import ConfigError, DecodeError, SignalError
 
 TIMES = 400
+SLOW = {"mat": 40}  # each in a process of its own
 SAMPLES = Samples(
     [np.array([1.5, -2.25, 3e9]), np.array([1, -2, 3]), np.array([0.5 - 2j, 1, 2j], np.complex64)],
     [Signal("va", "V"), Signal("n", "", SignalType.INTEGER), Signal("z", "", SignalType.COMPLEX)],
@@ -71,8 +72,8 @@ def test_a_broken_file_is_refused_by_name_or_read(kind: str, tmp_path: Path) -> 
     path.write_bytes(good)
     assert len(recordings.open(path)) == 3
     generator = random.Random(kind)
-    refused = 0
-    for _ in range(TIMES):
+    refused, times = 0, SLOW.get(kind, TIMES)
+    for _ in range(times):
         content = bytearray(good)
         mutate(content, [good], generator)
         path.write_bytes(content)
@@ -82,4 +83,21 @@ def test_a_broken_file_is_refused_by_name_or_read(kind: str, tmp_path: Path) -> 
         except (DecodeError, SignalError, ConfigError) as error:
             refused += 1
             assert f"broken.{suffix}" in str(error), content  # noqa: PT017 (either outcome is right)
-    assert TIMES > refused > TIMES // 10
+    assert times > refused > times // 10
+
+
+def test_a_matlab_file_that_kills_its_reader_is_refused(tmp_path: Path) -> None:
+    good = matlab(tmp_path)
+    doubles, unknown = b"\x09\0\0\0\x18\0\0\0", b"\x19\0\0\0\x18\0\0\0"  # a type of data that MATLAB has not
+    (tmp_path / "broken.mat").write_bytes(good.replace(doubles, unknown))
+    with pytest.raises(DecodeError, match=r"broken.mat: no MATLAB file that can be read: "):
+        recordings.open(tmp_path / "broken.mat")
+
+
+def test_what_kills_the_reader_of_matlab_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scipy").mkdir()
+    (tmp_path / "scipy" / "__init__.py").write_text("import os; os.abort()")
+    monkeypatch.syspath_prepend(tmp_path)
+    matlab(tmp_path)
+    with pytest.raises(DecodeError, match=r"good.mat: .* SciPy dies of it \(SIGABRT\)"):
+        recordings.open(tmp_path / "good.mat")
