@@ -73,7 +73,7 @@ def _time_name(table: dict[str, Any], options: Mapping[str, Any]) -> str | None:
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, np.generic, float, int)) and np.asarray(value).dtype.kind in "fiubc"
+    return isinstance(value, (np.ndarray, np.generic, float, int, complex)) and np.asarray(value).dtype.kind in "fiubc"
 
 
 def _columns(path: Path, table: dict[str, Any], options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
