@@ -9,10 +9,11 @@ import pytest
 
 from pytest_villas.errors import RigError
 from pytest_villas.report.terminal import Progress
-from pytest_villas.session import SESSION
+from pytest_villas.session import SESSION, Session
 
 if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for NumPy and SciPy
     from pytest_villas.links.node import VillasNode
+    from pytest_villas.report.log import TestLog
     from pytest_villas.rig.bench import Rig
     from pytest_villas.rig.rig import RigProcess
     from pytest_villas.samples import Samples
@@ -40,9 +41,23 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
     With several `--rig` the test runs once for each. Without one, or with one that lacks what `@pytest.mark.needs` asks
     for, it is skipped; so are the tests after the one in which the rig broke.
     """
+    session = request.config.stash[SESSION]
+    name = request.node.callspec.params["rig_process"]
+    file, path = session.registry.load(name), session.registry.path(name)
+    scheduling = "" if isinstance(rig_process, RigError) else rig_process.scheduling
+    with session.recorder.recording(request.node, name, file, path, scheduling) as log:
+        yield from _rig(request, session, rig_process, limits, log)
+
+
+def _rig(
+    request: pytest.FixtureRequest,
+    session: Session,
+    rig_process: RigProcess | RigError,
+    limits: dict[str, float | str],
+    log: TestLog,
+) -> Iterator[Rig]:
     from pytest_villas.rig.bench import Rig, as_it_came  # noqa: PLC0415
 
-    session = request.config.stash[SESSION]
     if isinstance(rig_process, RigError):
         if rig_process in session.told:
             pytest.skip(f"the rig broke earlier: {str(rig_process).splitlines()[0]}")
@@ -62,7 +77,7 @@ def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limi
         rig_process,
         limits,
         new_folder=lambda: session.new_folder(request.node.name),
-        record=lambda run: session.runs.append((request.node.nodeid, run)),
+        record=log.ran,
         progress=progress,
         impair=impairment.keeping(match.tag, match.step) if impairment else as_it_came,
         about=about,

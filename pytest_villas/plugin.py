@@ -11,11 +11,23 @@ from pytest_villas.errors import ConfigError
 from pytest_villas.fixtures import limits, recording, rig, rig_process, villas_node
 from pytest_villas.replay.limits import check
 from pytest_villas.report import outcome, terminal
+from pytest_villas.report.recorder import Recorder
+from pytest_villas.report.writers import WRITERS
 from pytest_villas.rig.registry import Registry
 from pytest_villas.session import SESSION, Session
 from pytest_villas.units import duration
 
 __all__ = ["limits", "recording", "rig", "rig_process", "villas_node"]
+
+
+class _Reports:
+    """Takes what a test did, also from another process: this hook gets no config."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._recorder.take(report)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +48,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SPEC",
         help="impair what comes back, to see whether the tests notice, as in 'loss=1%%+delay=5 ms'; all: villas-rig prove --help",
     )
+    group.addoption(
+        "--villas-report",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help=f"write a report of the runs; its suffix says which: {', '.join(WRITERS)}; repeatable",
+    )
     group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
 
 
@@ -52,10 +72,13 @@ def pytest_configure(config: pytest.Config) -> None:
             wait=duration(option("--rig-wait")),
             twin=option("--rig-twin"),
             impair=option("--villas-impair"),
+            reports=[config.invocation_params.dir / path for path in option("--villas-report")],
+            worker=getattr(config, "workerinput", {}).get("workerid", ""),
         )
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SESSION] = state
+    config.pluginmanager.register(_Reports(state.recorder), "villas-reports")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -104,6 +127,7 @@ def pytest_runtest_makereport(
     if report.failed and call.excinfo is not None:
         outcome.mark(report, outcome.classify(call.excinfo.value, compared))
     compared.clear()
+    item.config.stash[SESSION].recorder.phase(report)
     return report
 
 
@@ -115,7 +139,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show every run with its latency, delivery and fidelity, and that it was impaired, if it was."""
     session = config.stash[SESSION]
-    terminal.summarise(terminalreporter, session.runs)
+    terminal.summarise(terminalreporter, session.recorder)
     if session.impairment:
         terminalreporter.section("impaired", red=True)
         terminalreporter.write_line(f"--villas-impair={session.impairment}: no run of this session speaks for its rig")
@@ -129,6 +153,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if reporter is not None:
         reports = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())]
         session.exitstatus = outcome.exit_status(int(exitstatus), reports)
+    session.config.stash[SESSION].recorder.finish(int(session.exitstatus))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

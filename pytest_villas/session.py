@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_villas.errors import RigError
+from pytest_villas.report.recorder import Recorder
 from pytest_villas.rig.registry import Registry
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
     from pytest_villas.impair import Impairment
     from pytest_villas.measure import Verdict
-    from pytest_villas.replay.run import Run
     from pytest_villas.rig.rig import RigProcess
 
 SESSION = pytest.StashKey["Session"]()
@@ -36,24 +36,33 @@ class Session:
         names: the rigs that were asked for.
         wait: how long to wait for a rig that is in use, ns.
         impairment: what is done to every run before it is measured, if anything.
-        runs: the id of the test and its run, in order.
+        recorder: keeps what the tests did.
         told: why rigs could not be started, once a test has said so.
         compared: the verdicts of comparisons of the running test that did not hold.
     """
 
     registry: Registry
     root: Path
+    recorder: Recorder
     names: tuple[str, ...] = ()
     wait: int = 0
     impairment: Impairment | None = None
-    runs: list[tuple[str, Run]] = field(default_factory=list)
     told: list[RigError] = field(default_factory=list)
     compared: list[Verdict] = field(default_factory=list)
     _open: dict[str, RigProcess] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, root: Path, names: Sequence[str], folders: Sequence[Path], *, wait: int, twin: bool, impair: str | None = None
+        cls,
+        root: Path,
+        names: Sequence[str],
+        folders: Sequence[Path],
+        *,
+        wait: int,
+        twin: bool,
+        impair: str | None = None,
+        reports: Sequence[Path] = (),
+        worker: str = "",
     ) -> Session:
         """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
         registry = Registry.of(root, folders)
@@ -66,7 +75,9 @@ class Session:
             from pytest_villas.impair import parse  # noqa: PLC0415 - only a session that impairs needs it
 
             impairment = parse(impair)
-        return cls(registry, root, tuple(dict.fromkeys(names)), wait, impairment)
+        recorder = Recorder(root, reports, impair or "", worker)
+        recorder.check()
+        return cls(registry, root, recorder, tuple(dict.fromkeys(names)), wait, impairment)
 
     def open(self, name: str) -> RigProcess:
         """Start a rig; RigError where it breaks."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pytest_villas.measure.asked import told
 from pytest_villas.measure.comparison import Comparison
 from pytest_villas.measure.edges import Edges, edges
 from pytest_villas.measure.exact import allclose, bit_exact, check_tolerances
@@ -57,7 +58,7 @@ class ChannelFidelity:
             missing: how many samples of the reference may be without a response; with more, nothing worse than that is
                 INCONCLUSIVE.
         """
-        return self._paired("samples that differ in their bits", missing, bit_exact)
+        return told(self, self._paired("samples that differ in their bits", missing, bit_exact))
 
     def allclose(self, *, rtol: float = 0.0, atol: float = 0.0, allow_nan: bool = False, missing: int = 0) -> Verdict:
         """Judge ``abs(response - reference) <= atol + rtol * abs(reference)`` everywhere; needs known pairs.
@@ -70,7 +71,7 @@ class ChannelFidelity:
         def close(reference: Column, response: Column, **names: object) -> Verdict:
             return allclose(reference, response, rtol=rtol, atol=atol, allow_nan=allow_nan, **names)  # type: ignore[arg-type]  # places and what, handed through
 
-        return self._paired(f"samples out of atol {atol:g}, rtol {rtol:g}", missing, close)
+        return told(self, self._paired(f"samples out of atol {atol:g}, rtol {rtol:g}", missing, close))
 
     def tube(self, *, atol: float = 0.0, rtol: float = 0.0, dt: float | None = None, missing: int = 0) -> Verdict:
         """Judge whether the response stays in a tube around the reference, after the delay is taken out.
@@ -83,6 +84,9 @@ class ChannelFidelity:
 
         Complex values have to be in the tube with both their parts. Integers and booleans have no tube: INCONCLUSIVE.
         """
+        return told(self, self._in_tube(atol, rtol, dt, missing))
+
+    def _in_tube(self, atol: float, rtol: float, dt: float | None, missing: int) -> Verdict:
         sent = self._side.sent
         check_tolerances(atol=atol, rtol=rtol, dt=dt or 0.0)
         what = f"fidelity {self.name} samples out of the tube"

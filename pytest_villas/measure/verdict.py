@@ -19,6 +19,7 @@ from numbers import Real
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from pytest_villas.errors import ConfigError
+from pytest_villas.measure.asked import told
 from pytest_villas.measure.quantity import format_apart, format_range, format_value, read_text
 
 Limit: TypeAlias = "float | str | Count"
@@ -133,23 +134,23 @@ class Measure:
         raise NotImplementedError
 
     def __lt__(self, limit: Limit) -> Verdict:
-        return self.judge("<", limit) if is_limit(limit) else NotImplemented
+        return told(self, self.judge("<", limit)) if is_limit(limit) else NotImplemented
 
     def __le__(self, limit: Limit) -> Verdict:
-        return self.judge("<=", limit) if is_limit(limit) else NotImplemented
+        return told(self, self.judge("<=", limit)) if is_limit(limit) else NotImplemented
 
     def __gt__(self, limit: Limit) -> Verdict:
-        return self.judge(">", limit) if is_limit(limit) else NotImplemented
+        return told(self, self.judge(">", limit)) if is_limit(limit) else NotImplemented
 
     def __ge__(self, limit: Limit) -> Verdict:
-        return self.judge(">=", limit) if is_limit(limit) else NotImplemented
+        return told(self, self.judge(">=", limit)) if is_limit(limit) else NotImplemented
 
     def __eq__(self, other: object) -> Any:
-        return self.judge("==", other) if is_limit(other, text=False) else NotImplemented
+        return told(self, self.judge("==", other)) if is_limit(other, text=False) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
         # Python's own would be `not (self == other)`, which is true where nothing is known
-        return self.judge("!=", other) if is_limit(other, text=False) else NotImplemented
+        return told(self, self.judge("!=", other)) if is_limit(other, text=False) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # equality is a verdict here, so there is no hash
 

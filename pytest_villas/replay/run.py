@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import LimitsNotKept
+from pytest_villas.measure.asked import heard_by, nobody, told
 from pytest_villas.measure.clock import Clock
 from pytest_villas.measure.delivery import Delivery, delivery
 from pytest_villas.measure.fidelity import Fidelity, fidelity
@@ -84,7 +85,11 @@ class Run:
 
         Raises ConfigError for a limit that there is not.
         """
-        return [verdict for name, limit in {**self.limits, **limits}.items() for verdict in judge(self, name, limit)]
+        with heard_by(nobody):  # what is asked of a run is told below, with the name of its limit
+            verdicts = [
+                (name, verdict) for name, limit in {**self.limits, **limits}.items() for verdict in judge(self, name, limit)
+            ]
+        return [told(self, verdict, name) for name, verdict in verdicts]
 
     def check(self, **limits: float | str) -> None:
         """Raise LimitsNotKept, an AssertionError with all verdicts, unless every limit is known to hold."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from pytest_villas.errors import ConfigError
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
-    from pytest_villas.replay.run import Run
+    from pytest_villas.report.recorder import Recorder
     from pytest_villas.rig.registry import Registry
 
 _QUIET_S = 2.0
@@ -67,52 +65,21 @@ class Progress:
             self._reporter.write(text, flush=True)
 
 
-def summarise(reporter: pytest.TerminalReporter, runs: Sequence[tuple[str, Run]]) -> None:
-    """Write what each run came to, and the folder of its capture."""
-    if not runs:
-        return
-    reporter.section("runs")
-    for test, run in runs:
-        reporter.write_line(f"{test}")
-        for line in lines(run):
-            reporter.write_line(f"  {line}")
+def summarise(reporter: pytest.TerminalReporter, recorder: Recorder) -> None:
+    """Write what each run came to, what was asked of no run, and what went wrong beside the tests."""
+    tests = [parcel.test for parcel in recorder.parcels]
+    problems = [*recorder.problems, *(f"{test.test}: {problem}" for test in tests for problem in test.problems)]
+    if any(test.runs for test in tests):
+        from pytest_villas.report import table  # noqa: PLC0415 - only a session with a rig needs it
 
-
-def lines(run: Run) -> list[str]:
-    """Return the summary of a run, at most 80 columns wide but for its folder."""
-    delivery, latency = run.delivery, run.latency
-    account = f"delivery  {delivery.sent} sent, {delivery.received} received, {delivery.lost} lost"
-    extra = [count for count in (delivery.late, delivery.duplicates, delivery.reordered, delivery.rejected) if float(count) > 0]
-    account += "".join(f", {count} {count.what}" for count in extra)
-    times = ", ".join(f"{name} {getattr(latency, name)}" for name in ("p50", "p90", "p99", "max"))
-    return [
-        account,
-        f"latency   {times}, send lag p99 {latency.send_lag.p99}" if len(latency) else "latency   too short a run",
-        f"          {latency.note}",
-        f"          arrivals stamped by the {'kernel' if run.capture.stamp == 'kernel' else 'harness'}, {run.capture.scheduling}",
-        *_floor_lines(run),
-        *_fidelity_lines(run),
-        f"capture   {f'not stored: {run.unstored}' if run.unstored else _short(run.folder)}",
-    ]
-
-
-def _floor_lines(run: Run) -> list[str]:
-    floor = run.floor.latency
-    if floor is None:
-        return [f"floor     {run.floor.note}"]
-    times = ", ".join(f"{name} {getattr(floor, name)}" for name in ("p50", "p90", "p99", "max"))
-    return [f"floor     {times}", f"          {run.floor.note}"]
-
-
-def _fidelity_lines(run: Run) -> list[str]:
-    parts = [f"{channel.name} {channel.nrmse}" for channel in run.fidelity.channels if channel.type.value in {"float", "complex"}]
-    if not parts:
-        return ["fidelity  no channel can be compared"]
-    return [f"fidelity  nrmse, worst first: {', '.join(parts[:4])}{', ...' if len(parts) > 4 else ''}"]
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+        reporter.section("runs")
+        for test in tests:
+            for run in test.runs:
+                if reporter.verbosity < 0:
+                    reporter.write_line(table.line(run))
+                else:
+                    reporter.write("\n".join([*table.block(test, run), ""]))
+            if test.verdicts and reporter.verbosity >= 0:
+                reporter.write("\n".join([test.test, *table.limits(test.verdicts), ""]))
+    for problem in problems:
+        reporter.write_line(problem, red=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_villas.errors import ConfigError, nearest
-from pytest_villas.rig import file as rig_file
+
+if TYPE_CHECKING:  # it brings msgspec, which a session without a rig does not need
+    from pytest_villas.rig.file import RigFile
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -42,8 +45,10 @@ class Registry:
             raise ConfigError(f"no rig {name!r}{nearest(name, known)} (looked in {', '.join(map(str, self.folders))})")
         return known[name]
 
-    def load(self, name: str) -> rig_file.RigFile:
+    def load(self, name: str) -> RigFile:
         """Read the rig of that name, with what it extends."""
+        from pytest_villas.rig import file as rig_file  # noqa: PLC0415 - only a session with a rig needs it
+
         return rig_file.load(self.path(name), self.path)
 
 

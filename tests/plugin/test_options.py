@@ -230,7 +230,7 @@ def test_the_plugin_brings_neither_numpy_nor_scipy_into_a_session_without_a_rig(
         import sys
 
         def test_it():
-            assert not {"numpy", "scipy", "pynng"} & set(sys.modules)
+            assert not {"numpy", "scipy", "pynng", "msgspec"} & set(sys.modules)
     """)
     pytester.runpytest_subprocess("-p", "no:hypothesispytest").assert_outcomes(passed=1)
 

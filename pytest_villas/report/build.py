@@ -1,0 +1,138 @@
+"""Records of what was measured: everything that needs NumPy, so that reading a record does not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pytest_villas.measure import ChannelFidelity, Distribution, Verdict
+from pytest_villas.measure.gate import LOST, rank
+from pytest_villas.replay.run import Run
+from pytest_villas.report.record import ChannelRecord, Number, RunRecord, VerdictRecord, number
+from pytest_villas.samples import Samples
+
+QUANTILES: Final[Mapping[str, float]] = {
+    "min": 0.0, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999, "max": 1.0,
+}  # fmt: skip
+_TIMES: Final = ("send_lag", "owd", "pdv", "gap_received", "gap_sent")
+_COUNTS: Final = (
+    "sent", "received", "lost", "late", "loss_periods", "longest_loss", "duplicates", "reordered", "reorder_extent", "rejected",
+    "unmatched",
+)  # fmt: skip
+_HASHED: Final = 1 << 20
+
+
+def verdict_record(verdict: Verdict, name: str = "") -> VerdictRecord:
+    """Record a verdict; `name` is that of its limit."""
+    return VerdictRecord(
+        outcome=verdict.outcome.value,
+        what=verdict.what,
+        comparison=verdict.comparison,
+        limit=number(verdict.limit),
+        unit=verdict.unit,
+        estimate=number(verdict.estimate),
+        lower=number(verdict.lower),
+        upper=number(verdict.upper),
+        n=verdict.n,
+        effective=number(verdict.effective),
+        confidence=verdict.confidence,
+        why=verdict.why,
+        name=name,
+        margin=margin(verdict),
+        claim=verdict.lines()[0],
+    )
+
+
+def margin(verdict: Verdict) -> Number:
+    """Return how much of the limit the estimate leaves, as a share of it; below 0 where it is broken, None where 0 is the limit."""
+    if verdict.comparison in {"==", "!="} or not verdict.limit:
+        return None
+    left = verdict.limit - verdict.estimate
+    return number((left if verdict.comparison in {"<", "<="} else -left) / abs(verdict.limit))
+
+
+def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root: Path, impaired: str) -> RunRecord:
+    """Record a run, as yet without verdicts."""
+    meant = run.capture.meant[-len(run.stimulus) :] if len(run.stimulus) else run.capture.meant[:0]
+    span = float(meant[-1] - meant[0]) / 1e9 if meant.size > 1 else 0.0
+    latency, floor = run.latency, run.latency.floor
+    alone = quantiles(floor) if isinstance(floor, Distribution) else {} if floor is None else dict.fromkeys(QUANTILES, floor)
+    return RunRecord(
+        id=identity,
+        test=test,
+        number=number_in_test,
+        rig=run.rig,
+        started=int(meant[0]) if meant.size else 0,
+        duration=span,
+        rate=(meant.size - 1) / span if span else None,
+        stimulus=fingerprint(run.stimulus),
+        delivery={name: getattr(run.delivery, name).value for name in _COUNTS},
+        times={"latency": quantiles(latency), **{name: quantiles(getattr(latency, name)) for name in _TIMES}},
+        floor=dict(alone),
+        floor_note=run.floor.note,
+        jitter=number(float(latency.jitter)),
+        channels=[_channel(channel) for channel in run.fidelity.channels],
+        note=latency.note,
+        stamp=run.capture.stamp,
+        scheduling=run.capture.scheduling,
+        complete=run.capture.complete,
+        impaired=impaired,
+        folder=_short(run.folder, root),
+        unstored=run.unstored,
+    )
+
+
+def quantiles(times: Distribution) -> dict[str, Number]:
+    """Return all quantiles of a distribution in ns, exact order statistics; none where it has no samples."""
+    values = times.values
+    if not values.size:
+        return {}
+    ranks = {name: rank(q, values.size) for name, q in QUANTILES.items()}
+    ordered = np.partition(values, sorted(set(ranks.values())))
+    return {name: "inf" if ordered[place] == LOST else int(ordered[place]) for name, place in ranks.items()}
+
+
+def fingerprint(stimulus: Samples) -> str:
+    """Return a hash of the values, names and spacing of a stimulus: what makes two runs repetitions of each other."""
+    digest = hashlib.sha256()
+    for signal in stimulus.signals:
+        digest.update(f"{signal.name}\0{signal.type.value}\0".encode())
+        digest.update(np.ascontiguousarray(stimulus[signal.name]).tobytes())
+    digest.update(np.ascontiguousarray(stimulus.origin - stimulus.origin[:1]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, by name."""
+    found = {}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_file():
+            with Path(entry).open("rb") as file:
+                found[entry.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _channel(channel: ChannelFidelity) -> ChannelRecord:
+    return ChannelRecord(
+        name=channel.name,
+        type=channel.type.value,
+        nrmse=number(float(channel.nrmse)),
+        gain=number(float(channel.gain)),
+        offset=number(float(channel.offset)),
+        delay=number(float(channel.delay)),
+        drift_ppm=number(float(channel.drift_ppm)),
+        status=channel.nrmse.status,
+        worst="" if channel.worst is None else str(channel.worst),
+    )
+
+
+def _short(path: Path, root: Path) -> str:
+    try:
+        return str(path.relative_to(root))
+    except ValueError:
+        return str(path)

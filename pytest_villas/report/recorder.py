@@ -1,0 +1,162 @@
+"""Keeps what tests with a rig did, from the first phase of a test to the reports at the end of the session.
+
+What needs msgspec or NumPy is imported when a rig is used: other sessions do not pay for it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_villas.report.writers import write_all, writer_for
+
+if TYPE_CHECKING:
+    from pytest_villas.report.collect import Parcel
+    from pytest_villas.report.log import TestLog
+    from pytest_villas.report.record import Environment, RigRecord, SessionRecord
+    from pytest_villas.rig.file import RigFile
+
+
+@dataclass
+class Recorder:
+    """The record of a session while it grows.
+
+    Attributes:
+        root: of the project.
+        reports: files to write at the end.
+        impaired: what is done to all runs, as text.
+        worker: the name of this process among those of pytest-xdist; empty in the one that reports.
+        log: of the running test, if it has a rig.
+        parcels: finished tests; only in the process that reports.
+        problems: what went wrong beside the tests.
+        status: pytest's exit status, once it is known.
+    """
+
+    root: Path
+    reports: Sequence[Path] = ()
+    impaired: str = ""
+    worker: str = ""
+    log: TestLog | None = None
+    parcels: list[Parcel] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    status: int = 0
+    started: int = field(default_factory=time.time_ns)
+    _phases: list[pytest.TestReport] = field(default_factory=list)
+    _rigs: dict[str, RigRecord] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def check(self) -> None:
+        """Raise ConfigError for a report that cannot be, before anything runs."""
+        if not self.worker:
+            for path in self.reports:
+                writer_for(path).check(path)
+
+    @contextmanager
+    def recording(self, item: pytest.Item, name: str, file: RigFile, path: Path, scheduling: str) -> Iterator[TestLog]:
+        """Record what a test does with this rig, and every verdict that it asks for."""
+        from pytest_villas.measure.asked import heard_by  # noqa: PLC0415
+        from pytest_villas.report.log import TestLog  # noqa: PLC0415
+        from pytest_villas.report.rigs import rig_record, secrets_of  # noqa: PLC0415
+
+        if name not in self._rigs:
+            self._rigs[name] = rig_record(name, file, path, scheduling)
+        self.log = TestLog(
+            item.nodeid,
+            case_of(item.nodeid, name),
+            self._rigs[name],
+            self.root,
+            name_run=lambda: f"{self.worker}{'-' if self.worker else ''}{next(self._numbers)}",
+            hashed=bool(self.reports),
+            impaired=self.impaired,
+            secrets=secrets_of(file),
+        )
+        with heard_by(self.log.heard):
+            yield self.log
+
+    def phase(self, report: pytest.TestReport) -> None:
+        """Take a phase of the running test. With the last one the test is packed up, and stored with its runs."""
+        self._phases.append(report)
+        if report.when != "teardown":
+            return
+        if self.log is not None:
+            self._finish_test(report)
+        self._phases.clear()
+
+    def _finish_test(self, report: pytest.TestReport) -> None:
+        from pytest_villas.report.collect import attach  # noqa: PLC0415
+
+        attach(self._packed(), report)
+
+    def _packed(self) -> Parcel:
+        from pytest_villas.report.collect import pack, store  # noqa: PLC0415
+
+        assert self.log is not None
+        parcel = pack(self.log, self._phases)
+        try:
+            store(parcel, [run.folder for run, _ in self.log.runs], self.environment)
+        except OSError as error:
+            parcel.test.problems.append(f"the verdicts could not be stored with the run: {error}")
+        self.log = None
+        return parcel
+
+    def take(self, report: Any) -> None:
+        """Take a test that finished here or in another process."""
+        if not self.worker and hasattr(report, "villas"):
+            from pytest_villas.report.collect import detach  # noqa: PLC0415
+
+            parcel = detach(report)
+            if parcel is not None:
+                self.parcels.append(parcel)
+
+    def finish(self, status: int) -> None:
+        """Write the reports. What was interrupted is in them; what cannot be written is a problem, and no verdict is lost by it."""
+        self.status = status
+        if self.log is not None:
+            self.parcels.append(self._packed())
+        if self.reports and not self.worker:
+            self.problems += write_all(self.session(), self.reports)
+
+    def session(self) -> SessionRecord:
+        """Return all that is known by now."""
+        from pytest_villas.report.record import SessionRecord  # noqa: PLC0415
+
+        rigs = {parcel.rig.name: parcel.rig for parcel in self.parcels}
+        return SessionRecord(
+            started=self.started,
+            finished=time.time_ns(),
+            status=self.status,
+            impaired=self.impaired,
+            environment=self.environment,
+            rigs=list(rigs.values()),
+            tests=[parcel.test for parcel in self.parcels],
+            problems=self.problems,
+        )
+
+    @cached_property
+    def environment(self) -> Environment:
+        """This machine and its software."""
+        from pytest_villas.report.environment import environment  # noqa: PLC0415
+
+        return environment(self.root)
+
+
+def case_of(nodeid: str, rig: str) -> str:
+    """Return the node id of a test without its rig, which pytest put between other parameters.
+
+    >>> case_of("t.py::test_it[lab1]", "lab1"), case_of("t.py::test_it[lab1-50]", "lab1")
+    ('t.py::test_it', 't.py::test_it[50]')
+    """
+    head, bracket, rest = nodeid.partition("[")
+    if not bracket:
+        return nodeid
+    left = re.sub(rf"(?:^|-){re.escape(rig)}(?=-|$)", "", rest.removesuffix("]"), count=1).removeprefix("-")
+    return f"{head}[{left}]" if left else head

@@ -1,0 +1,153 @@
+"""Runs as plain text, 80 columns wide: a block for each run, or one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from pytest_villas.measure.quantity import format_value
+from pytest_villas.report.record import Number, RunRecord, TestRecord, VerdictRecord, value_of
+
+WIDTH: Final = 80
+_GRAVEST: Final = ("FAIL", "INVALID", "INCONCLUSIVE", "PASS")
+_EXTRA: Final = ("late", "duplicates", "reordered", "rejected", "unmatched")
+_CHANNELS: Final = 4
+
+
+def block(test: TestRecord, run: RunRecord) -> list[str]:
+    """Return a run in several lines: what became of it, delivery, latency beside its floor, fidelity, and each limit."""
+    name = run.test if len(test.runs) == 1 else f"{run.test} run {run.number}"
+    return [
+        _beside(name, verdict_of(run.verdicts)),
+        f"  delivery  {_delivery(run)}",
+        *_latency(run),
+        f"  fidelity  {_fidelity(run)}",
+        *limits(run.verdicts),
+        *([f"  impaired  {run.impaired}"] if run.impaired else []),
+        f"  capture   {f'not stored: {run.unstored}' if run.unstored else run.folder}",
+    ]
+
+
+def line(run: RunRecord) -> str:
+    """Return a run in one line: verdict, what was lost, p99 with its floor, and the least margin."""
+    margins = [value_of(verdict.margin) for verdict in run.verdicts if verdict.margin is not None]
+    least = f", margin {_percent(min(margins))}" if margins else ""
+    floor = f" (floor {_ns(run.floor.get('p99'))})" if run.floor else ""
+    lost = run.delivery.get("lost")
+    text = f"{'?' if lost is None else lost} lost, p99 {_ns(run.times.get('latency', {}).get('p99'))}{floor}{least}"
+    return f"{verdict_of(run.verdicts):<12} {_fitted(run.test, WIDTH - 14 - len(text))} {text}"
+
+
+def verdict_of(verdicts: Iterable[VerdictRecord]) -> str:
+    """Return the gravest outcome; ``not judged`` where nothing was asked."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return next((outcome for outcome in _GRAVEST if outcome in outcomes), "not judged")
+
+
+def limits(verdicts: Sequence[VerdictRecord]) -> list[str]:
+    """Return a line for each limit: what was asked, what it is, how much of the limit is left, and the verdict.
+
+    Channels that were all asked the same and keep it share the line of the nearest of them.
+    """
+    rows = [_row(group) for group in _grouped(verdicts)]
+    widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
+    return [
+        f"  {_fitted(claim, WIDTH - 32 - widths[1]):<{min(widths[0], WIDTH - 32 - widths[1])}}  is {value:<{widths[1]}}  {left:>13}  {outcome}"
+        for claim, value, left, outcome in rows
+    ]
+
+
+def _grouped(verdicts: Sequence[VerdictRecord]) -> Iterator[list[VerdictRecord]]:
+    groups: dict[object, list[VerdictRecord]] = {}
+    for index, verdict in enumerate(verdicts):
+        kept = verdict.outcome == "PASS" and verdict.what.startswith(("fidelity ", "abs(fidelity "))
+        what = re.sub(r"fidelity \S+", "fidelity", verdict.what)
+        key = (what, verdict.comparison, str(verdict.limit)) if kept else index
+        groups.setdefault(key, []).append(verdict)
+    yield from groups.values()
+
+
+def _row(group: list[VerdictRecord]) -> tuple[str, str, str, str]:
+    nearest = min(group, key=lambda verdict: value_of(verdict.margin) if verdict.margin is not None else float("inf"))
+    claim = f"{nearest.what} {nearest.comparison} {_told(nearest.limit, nearest.unit)}"
+    if len(group) > 1:
+        claim += f" (and {len(group) - 1} more)"
+    left = (
+        ""
+        if nearest.margin is None
+        else f"{_percent(value_of(nearest.margin))} left"
+        if value_of(nearest.margin) >= 0
+        else _over(nearest)
+    )
+    return claim, _told(nearest.estimate, nearest.unit), left, nearest.outcome
+
+
+def _over(verdict: VerdictRecord) -> str:
+    return (
+        f"{_percent(-value_of(verdict.margin))} over"
+        if verdict.comparison in {"<", "<="}
+        else f"{_percent(-value_of(verdict.margin))} short"
+    )
+
+
+def _delivery(run: RunRecord) -> str:
+    counts = run.delivery
+    text = f"{_count(counts, 'sent')} sent, {_count(counts, 'received')} received, {_count(counts, 'lost')} lost"
+    return text + "".join(f", {counts[name]} {name}" for name in _EXTRA if counts.get(name))
+
+
+def _count(counts: dict[str, int | None], name: str) -> str:
+    value = counts.get(name)
+    return "unknown" if value is None else str(value)
+
+
+def _latency(run: RunRecord) -> list[str]:
+    times = run.times.get("latency", {})
+    if not times:
+        return [f"  latency   {run.note}"]
+    shown = ("p50", "p90", "p99", "max")
+    lines = [f"  latency   {', '.join(f'{name} {_ns(times.get(name))}' for name in shown)}"]
+    floor = ", ".join(f"{name} {_ns(run.floor.get(name))}" for name in shown) if run.floor else "not measured"
+    lines += [f"  floor     {floor}", *([f"            {run.floor_note}"] if run.floor_note else [])]
+    lag = _ns(run.times.get("send_lag", {}).get("p99"))
+    return [
+        *lines,
+        f"            {run.note}",
+        f"            arrivals stamped by the {_STAMPS.get(run.stamp, run.stamp)}, sent p99 {lag} late",
+        f"            {run.scheduling}",
+    ]
+
+
+_STAMPS: Final = {"user": "harness"}
+
+
+def _fidelity(run: RunRecord) -> str:
+    parts = [f"{channel.name} {_told(channel.nrmse, '1')}" for channel in run.channels if channel.type in {"float", "complex"}]
+    if not parts:
+        return "no channel can be compared"
+    return f"nrmse, worst first: {', '.join(parts[:_CHANNELS])}{', ...' if len(parts) > _CHANNELS else ''}"
+
+
+def _ns(value: Number) -> str:
+    return _told(value, "ns")
+
+
+def _told(value: Number, unit: str) -> str:
+    return "unknown" if value is None else format_value(float(value), unit)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _fitted(text: str, width: int) -> str:
+    """Cut the middle out of what is too long: both ends of a node id tell tests apart."""
+    if len(text) <= width:
+        return text
+    tail = max(width * 2 // 3, 1)
+    return f"{text[: max(width - tail - 3, 0)]}...{text[-tail:]}"
+
+
+def _beside(left: str, right: str) -> str:
+    return f"{_fitted(left, WIDTH - len(right) - 2):<{WIDTH - len(right) - 1}} {right}"

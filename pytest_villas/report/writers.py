@@ -1,0 +1,50 @@
+"""Which suffix of `--villas-report=FILE` writes what.
+
+A writer is a module with `write(session, path)`, which raises OSError where the file cannot be written, and `check(path)`, which
+raises ConfigError for a file that is there and that is not its own to overwrite. It is imported when its suffix is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from pytest_villas.errors import ConfigError
+
+if TYPE_CHECKING:  # a session without a report does not need msgspec
+    from pytest_villas.report.record import SessionRecord
+
+WRITERS: Final = {
+    ".json": "pytest_villas.report.as_json",
+}
+
+
+class Writer(Protocol):
+    """One kind of report."""
+
+    def write(self, session: SessionRecord, path: Path) -> None:
+        """Write the report; raises OSError."""
+
+    def check(self, path: Path) -> None:
+        """Raise ConfigError where `path` is a file that is not to be overwritten."""
+
+
+def writer_for(path: Path) -> Writer:
+    """Return the writer for a file, by its suffix; ConfigError where there is none."""
+    module = WRITERS.get(path.suffix)
+    if module is None:
+        raise ConfigError(f"--villas-report={path}: the suffix says what is written, one of {', '.join(WRITERS)}")
+    return cast("Writer", import_module(module))
+
+
+def write_all(session: SessionRecord, paths: Sequence[Path]) -> list[str]:
+    """Write every report. Returns a line for each that could not be written."""
+    problems = []
+    for path in paths:
+        try:
+            writer_for(path).write(session, path)
+        except OSError as error:
+            problems.append(f"--villas-report={path}: could not be written: {error.strerror or error}")
+    return problems
