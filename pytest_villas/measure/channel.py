@@ -51,6 +51,11 @@ class ChannelFidelity:
     _response: Column = field(repr=False)
     _side: Comparison = field(repr=False)
 
+    @property
+    def gain_error(self) -> Estimate:
+        """Gain less 1, unit 1; with its sign."""
+        return replace(self.gain, what=f"{self.gain.what} error", value=self.gain.value - 1.0, interval=None)
+
     def bit_exact(self, *, missing: int = 0) -> Verdict:
         """Judge whether all bits are those of the reference; needs known pairs.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.measure.distribution import MIRROR, Distribution
-from pytest_villas.measure.gate import CONFIDENCE, dependence, exceedance, threshold_of
+from pytest_villas.measure.gate import dependence, exceedance, more_samples, threshold_of
 from pytest_villas.measure.quantity import format_value
 from pytest_villas.measure.verdict import Count, Limit, Measure, Outcome, Verdict, read_limit
 from pytest_villas.samples import Int64s
@@ -44,17 +44,22 @@ class Share(Measure):
         objection = self.of.objection(self.deadline, min(max(1 - number, 0.0), 1.0))
         if objection is not None:
             return Verdict(objection[0], self.what, number, comparison, float(self), n=n, unit="1", why=objection[1])
-        threshold = threshold_of(self.deadline, strict=False)
-        tau = dependence(self.of.values, threshold)
-        low = exceedance(self.of.values, threshold + self.of.error, tau=tau, below=self.of.unknown)
-        high = exceedance(self.of.values, threshold - self.of.error, tau=tau, above=self.of.unknown)
+        threshold, sure = threshold_of(self.deadline, strict=False), self.of.confidence
+        tau = dependence(self.of.values, threshold, runs=self.of.runs)
+        low = exceedance(self.of.values, threshold + self.of.error, tau=tau, below=self.of.unknown, confidence=sure)
+        high = exceedance(self.of.values, threshold - self.of.error, tau=tau, above=self.of.unknown, confidence=sure)
         below = high.upper < number or (comparison in {"<=", ">"} and high.upper == number)
         above = low.lower > number or (comparison in {"<", ">="} and low.lower == number)
         outcome = Outcome.PASS if below else Outcome.FAIL if above else Outcome.INCONCLUSIVE
-        why = "the limit lies within the uncertainty" if outcome is Outcome.INCONCLUSIVE else ""
+        why, more = "", None
+        if outcome is Outcome.INCONCLUSIVE:
+            why = "the limit lies within the uncertainty"
+            # passing takes the upper count and failing the lower one; between the two no number of samples helps
+            towards = high if high.k <= number * high.n else low if low.k > number * low.n else None
+            more = more_samples(towards, number, sure) if towards is not None else None
         outcome = MIRROR[outcome] if comparison in {">", ">="} else outcome
         return Verdict(
-            outcome, self.what, number, comparison, float(self), low.lower, high.upper, n, CONFIDENCE, "1", why, n / tau
+            outcome, self.what, number, comparison, float(self), low.lower, high.upper, n, sure, "1", why, n / tau, more
         )
 
     def __float__(self) -> float:

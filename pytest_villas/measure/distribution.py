@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from pytest_villas.measure.gate import CONFIDENCE, LOST, Gate, dependence, gate, rank, threshold_of
 from pytest_villas.measure.verdict import Limit, Measure, Outcome, Verdict, read_limit
@@ -13,7 +15,9 @@ from pytest_villas.samples import Int64s
 from pytest_villas.units import format_duration, s
 
 ENOUGH_TIME = 10 * s
-"""How long a run has to be for its p99, lest it speaks for one mood of the machine."""
+"""How long runs have to be together for their p99, lest it speaks for one mood of the machine."""
+ENOUGH_RUNS = 3
+"""How many there should be of them."""
 
 _FEWEST_FOR_MEAN = 30
 
@@ -40,6 +44,8 @@ class Distribution:
         floor: what the harness alone takes, measured without a rig, or one figure in ns: a limit below is INVALID.
         lag: how late the stimulus was sent: where it eats more than half of a limit, the comparison is INVALID.
         span: for how long samples were sent, in ns.
+        parts: the independent runs of which this is made, if there are several: see `joined`.
+        confidence: of each bound of a verdict on it.
     """
 
     what: str
@@ -51,6 +57,13 @@ class Distribution:
     floor: Distribution | int | None = None
     lag: Distribution | None = None
     span: int = 0
+    parts: tuple[Distribution, ...] = ()
+    confidence: float = CONFIDENCE
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """How many of the values each of several runs gave; empty for one run."""
+        return tuple(part.values.size for part in self.parts)
 
     def __len__(self) -> int:
         """Return n, lost and unknown samples included."""
@@ -122,6 +135,9 @@ class Distribution:
 
     def objection(self, limit: float, q: float) -> tuple[Outcome, str] | None:
         """Say why nothing can be said about the q-quantile and this limit (ns), or None where something can."""
+        for number, part in enumerate(self.parts, 1):
+            if (objection := part.objection(limit, q)) is not None:
+                return objection[0], f"run {number} of {len(self.parts)}: {objection[1]}"
         if self.invalid:
             return Outcome.INVALID, self.invalid
         if self.inconclusive:
@@ -141,6 +157,20 @@ class Distribution:
                 which = _name(max(q, 0.99))
                 return Outcome.INVALID, f"the stimulus was not sent on time: {which} of the send lag is {format_duration(late)}"
         return None
+
+
+def joined(parts: Sequence[Distribution], confidence: float = CONFIDENCE) -> Distribution:
+    """Lay independent runs end to end. What forbids a verdict on one of them forbids one on all."""
+    values = np.concatenate([part.values for part in parts])
+    return Distribution(
+        what=parts[0].what,
+        values=values,
+        unknown=sum(part.unknown for part in parts),
+        error=max(part.error for part in parts),
+        span=sum(part.span for part in parts),
+        parts=tuple(parts),
+        confidence=confidence,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -177,13 +207,21 @@ class Quantile(Measure):
         mirrored, strict = comparison in {">", ">="}, comparison in {"<", ">="}
         if self.q in {0.0, 1.0}:
             return self._exact(comparison, number, mirrored=mirrored, strict=strict)
-        found = gate(self.of.values, number, self.q, strict=strict, error=self.of.error, unknown=self.of.unknown)
+        found = gate(
+            self.of.values,
+            number,
+            self.q,
+            strict=strict,
+            error=self.of.error,
+            unknown=self.of.unknown,
+            confidence=self.of.confidence,
+            runs=self.of.runs,
+        )
         outcome = MIRROR[found.outcome] if mirrored else found.outcome
         lower, upper = found.lower - self.of.error, found.upper + self.of.error
         why = self._missing(found) if outcome is Outcome.INCONCLUSIVE else self._caveat()
-        return Verdict(
-            outcome, self.what, number, comparison, float(self), lower, upper, n, CONFIDENCE, "ns", why, n / found.exceedance.tau
-        )
+        worth, sure = n / found.exceedance.tau, self.of.confidence
+        return Verdict(outcome, self.what, number, comparison, float(self), lower, upper, n, sure, "ns", why, worth, found.more)
 
     def _exact(self, comparison: str, limit: float, *, mirrored: bool, strict: bool) -> Verdict:
         value, threshold = float(self), threshold_of(limit, strict=strict)
@@ -212,15 +250,23 @@ class Quantile(Measure):
     def _missing(self, found: Gate) -> str:
         seen = f"{found.exceedance.k} of {found.exceedance.n} samples exceed the limit"
         if found.more is not None:
-            return f"{seen}, about {found.more} more would decide at this rate"
+            such = math.ceil(found.more * max(len(self.of.parts), 1) / len(self.of))
+            return f"{seen}, about {found.more} more ({such} such run{'s' if such > 1 else ''}) would decide at this rate"
         if self.of.error or self.of.unknown:
             stamps = f" and {self.of.unknown} samples without a time stamp" if self.of.unknown else ""
             return f"{seen}, the limit lies within the clock's error of {format_duration(self.of.error)}{stamps}"
         return f"{seen}, no number of samples will decide at this rate"
 
     def _caveat(self) -> str:
-        short = self.q >= 0.99 and self.of.span < ENOUGH_TIME
-        return f"speaks for one run of {format_duration(self.of.span)}, {_name(self.q)} wants 10 s and 3 runs" if short else ""
+        runs = max(len(self.of.parts), 1)
+        if self.q < 0.99 or (self.of.span >= ENOUGH_TIME and runs >= ENOUGH_RUNS):
+            return ""
+        made = (
+            f"{runs} runs of {format_duration(self.of.span)} together"
+            if runs > 1
+            else f"one run of {format_duration(self.of.span)}"
+        )
+        return f"speaks for {made}, {_name(self.q)} wants 10 s and 3 runs"
 
     def __float__(self) -> float:
         return self.of.figure(self.q)
@@ -247,7 +293,7 @@ class Mean(Measure):
         return "ns"
 
     def judge(self, comparison: str, limit: Limit) -> Verdict:
-        """Compare with a limit in ns or text; the interval is 2.33 standard errors to either side, 99 % each."""
+        """Compare with a limit in ns or text; the interval is 2.33 standard errors to either side for 99 % each."""
         if comparison in {"==", "!="}:
             raise TypeError(f"{self.what} is never exactly a number: compare it with <, <=, > or >=")
         number, value, n = read_limit(limit, "ns"), float(self), len(self.of)
@@ -258,16 +304,19 @@ class Mean(Measure):
             objection = Outcome.INCONCLUSIVE, f"the uncertainty of a mean wants {_FEWEST_FOR_MEAN} samples"
         if objection is not None:
             return Verdict(objection[0], self.what, number, comparison, value, n=n, unit="ns", why=objection[1])
-        tau = dependence(self.of.values, int(np.median(self.of.values)))
-        half = 0.0 if math.isinf(value) else 2.326 * float(self.of.values.std(ddof=1)) * math.sqrt(tau / n)
+        tau = dependence(self.of.values, int(np.median(self.of.values)), runs=self.of.runs)
+        sure = self.of.confidence
+        half = 0.0 if math.isinf(value) else float(ndtri(sure) * self.of.values.std(ddof=1)) * math.sqrt(tau / n)
         lower, upper = value - half - self.of.error, value + half + self.of.error
         strict, mirrored = comparison in {"<", ">="}, comparison in {">", ">="}
         below = upper < number or (not strict and upper == number)
         above = lower > number or (strict and lower == number)
         outcome = Outcome.PASS if below else Outcome.FAIL if above else Outcome.INCONCLUSIVE
         why = "the limit lies within the uncertainty" if outcome is Outcome.INCONCLUSIVE else ""
+        apart = abs(value - number) - self.of.error
+        more = math.ceil(n * ((half / apart) ** 2 - 1)) if outcome is Outcome.INCONCLUSIVE and apart > 0 else None
         outcome = MIRROR[outcome] if mirrored else outcome
-        return Verdict(outcome, self.what, number, comparison, value, lower, upper, n, CONFIDENCE, "ns", why, n / tau)
+        return Verdict(outcome, self.what, number, comparison, value, lower, upper, n, sure, "ns", why, n / tau, more)
 
     def __float__(self) -> float:
         if self.of.values.size == 0:

@@ -10,6 +10,7 @@ Nobody can infer bursts that are longer than the record: a verdict speaks for th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -80,6 +81,7 @@ def gate(
     error: int = 0,
     unknown: int = 0,
     confidence: float = CONFIDENCE,
+    runs: Sequence[int] = (),
 ) -> Gate:
     """Judge whether the q-quantile of `values` is below `limit`.
 
@@ -91,11 +93,12 @@ def gate(
         error: bound on the error of each value, in ns: passing takes limit - error, failing takes limit + error.
         unknown: samples whose value nobody knows: above the limit for passing, below it for failing.
         confidence: of each bound.
+        runs: how many of the values each of several independent runs gave, in their order.
     """
     share = _share_above(q)
     ranked = np.sort(values)
     threshold = threshold_of(limit, strict=strict)
-    tau = dependence(values, threshold, ranked, levels=(*_LEVELS, q))
+    tau = dependence(values, threshold, ranked, levels=(*_LEVELS, q), runs=runs)
     here = exceedance(values, threshold, tau=tau, confidence=confidence)
     low = high = here
     if error or unknown:
@@ -105,7 +108,7 @@ def gate(
     lower, upper = _interval(ranked, share, tau, unknown, confidence)
     # passing takes the upper count and failing the lower one; between the two no number of samples helps
     towards = high if high.k <= share * high.n else low if low.k > share * low.n else None
-    more = _more(towards, share, confidence) if towards is not None and outcome is Outcome.INCONCLUSIVE else None
+    more = more_samples(towards, share, confidence) if towards is not None and outcome is Outcome.INCONCLUSIVE else None
     return Gate(outcome, here, lower, upper, more)
 
 
@@ -131,13 +134,27 @@ def exceedance(
     return Exceedance(k, n, tau, lower, upper)
 
 
-def dependence(values: Int64s, threshold: int, ranked: Int64s | None = None, *, levels: tuple[float, ...] = _LEVELS) -> float:
+def dependence(
+    values: Int64s,
+    threshold: int,
+    ranked: Int64s | None = None,
+    *,
+    levels: tuple[float, ...] = _LEVELS,
+    runs: Sequence[int] = (),
+) -> float:
     """Return tau: the longest autocorrelation time of the series "exceeds", at the threshold and at some levels.
 
     Exceedances of a rarely broken limit are too few to show their dependence; that of lower levels stands in for it.
     A time that independent samples might seem to have as well is taken as 1.
+
+    Of several runs each has its own, and their effective numbers of samples are summed. Runs that differ from each other
+    more than samples within them do are worth less than that: the time of all of them, end to end, shows it.
     """
     n = values.size
+    if len(runs) > 1:
+        parts = np.split(values, np.cumsum(runs)[:-1])
+        worth = sum(part.size / dependence(part, threshold, levels=levels) for part in parts)
+        return max(dependence(values, threshold, ranked, levels=levels), n / worth if worth else 1.0)
     ranked = np.sort(values) if ranked is None else ranked
     thresholds = {threshold: 2}
     for level in levels:
@@ -241,8 +258,8 @@ def _interval(ranked: Int64s, share: float, tau: float, unknown: int, confidence
     return math.inf if lower >= LOST else lower, math.inf if upper >= LOST else upper
 
 
-def _more(here: Exceedance, share: float, confidence: float) -> int | None:
-    """How many more samples would decide, were k to grow in proportion to n."""
+def more_samples(here: Exceedance, share: float, confidence: float = CONFIDENCE) -> int | None:
+    """Return how many more samples would decide, were k to grow in proportion to n; None where no number would."""
     rate, tau = here.k / max(here.n, 1), here.tau
 
     def decided(n: int) -> bool:

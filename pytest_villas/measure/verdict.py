@@ -67,6 +67,7 @@ class Verdict:
         unit: ``"ns"``, ``"1"`` for ratios, ``""`` for counts, or any other unit as text.
         why: what is missing, what makes it invalid, or what a reader should know of a PASS.
         effective: how many independent samples the n are worth; None where that was not asked.
+        more: how many more samples would decide at the present rate; None where it is decided, or no number would do.
     """
 
     outcome: Outcome
@@ -81,6 +82,7 @@ class Verdict:
     unit: str = ""
     why: str = ""
     effective: float | None = None
+    more: int | None = None
 
     def __bool__(self) -> bool:
         """Say whether the limit holds: INCONCLUSIVE and INVALID are false."""
@@ -133,24 +135,28 @@ class Measure:
         """Compare with a limit: ``judge("<", "2 ms")``."""
         raise NotImplementedError
 
+    def _takes(self, limit: object, *, text: bool = True) -> TypeGuard[Limit]:
+        """Say whether it can be compared with that: a number, a count, or (where allowed) text."""
+        return isinstance(limit, (Real, Count)) or (text and isinstance(limit, str))
+
     def __lt__(self, limit: Limit) -> Verdict:
-        return told(self, self.judge("<", limit)) if is_limit(limit) else NotImplemented
+        return told(self, self.judge("<", limit)) if self._takes(limit) else NotImplemented
 
     def __le__(self, limit: Limit) -> Verdict:
-        return told(self, self.judge("<=", limit)) if is_limit(limit) else NotImplemented
+        return told(self, self.judge("<=", limit)) if self._takes(limit) else NotImplemented
 
     def __gt__(self, limit: Limit) -> Verdict:
-        return told(self, self.judge(">", limit)) if is_limit(limit) else NotImplemented
+        return told(self, self.judge(">", limit)) if self._takes(limit) else NotImplemented
 
     def __ge__(self, limit: Limit) -> Verdict:
-        return told(self, self.judge(">=", limit)) if is_limit(limit) else NotImplemented
+        return told(self, self.judge(">=", limit)) if self._takes(limit) else NotImplemented
 
     def __eq__(self, other: object) -> Any:
-        return told(self, self.judge("==", other)) if is_limit(other, text=False) else NotImplemented
+        return told(self, self.judge("==", other)) if self._takes(other, text=False) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
         # Python's own would be `not (self == other)`, which is true where nothing is known
-        return told(self, self.judge("!=", other)) if is_limit(other, text=False) else NotImplemented
+        return told(self, self.judge("!=", other)) if self._takes(other, text=False) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # equality is a verdict here, so there is no hash
 
@@ -313,11 +319,6 @@ class Count(Measure):
     def __repr__(self) -> str:
         """Say name and number, and why there is none."""
         return f"<{self.what}: {self}{f', {self.why}' if self.why else ''}>"
-
-
-def is_limit(value: object, *, text: bool = True) -> TypeGuard[Limit]:
-    """Say whether a measure can be compared with that: a number, a count, or (where allowed) text."""
-    return isinstance(value, (Real, Count)) or (text and isinstance(value, str))
 
 
 def read_limit(limit: Limit | object, unit: str) -> float:

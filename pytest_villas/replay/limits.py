@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
-from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.errors import ConfigError, LimitsNotKept, nearest
 from pytest_villas.units import duration, ratio
 
 if TYPE_CHECKING:  # the names are checked in sessions that measure nothing
     from pytest_villas.measure.channel import ChannelFidelity
+    from pytest_villas.measure.delivery import Delivery
+    from pytest_villas.measure.fidelity import Fidelity
+    from pytest_villas.measure.latency import Latency
     from pytest_villas.measure.verdict import Verdict
-    from pytest_villas.replay.run import Run
 
 _QUANTILES: Final = ("p50", "p90", "p95", "p99", "p999", "p9999", "max")
 _DISTRIBUTIONS: Final = ("latency", "send_lag", "owd", "pdv", "gap_received", "gap_sent")
@@ -37,6 +39,50 @@ NAMES: Final = (
     *(f"{distribution}_{quantile}" for distribution in _DISTRIBUTIONS for quantile in _QUANTILES),
     *_COUNTS, "loss_ratio", "jitter", *_CHANNEL,
 )  # fmt: skip
+
+
+class Measured(Protocol):
+    """What can be held against limits: one run, or several."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """What was lost, duplicated, reordered."""
+
+    @property
+    def latency(self) -> Latency:
+        """Latency and other times."""
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """How the response compares, by channel."""
+
+    @property
+    def limits(self) -> Mapping[str, float | str]:
+        """What it has to keep."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the runs are stored."""
+
+
+def judge_all(run: Measured, limits: Mapping[str, float | str]) -> list[Verdict]:
+    """Hold it against its own limits and these, which win."""
+    from pytest_villas.measure.asked import heard_by, nobody, told  # noqa: PLC0415 - as above
+
+    with heard_by(nobody):  # what is asked of a run is told below, with the name of its limit
+        verdicts = [(name, verdict) for name, limit in {**run.limits, **limits}.items() for verdict in judge(run, name, limit)]
+    return [told(run, verdict, name) for name, verdict in verdicts]
+
+
+def require_all(run: Measured, limits: Mapping[str, float | str]) -> None:
+    """Raise LimitsNotKept with every limit that is not known to hold, if there is one."""
+    verdicts = judge_all(run, limits)
+    bad = [verdict for verdict in verdicts if not verdict]
+    if bad:
+        lines = [line for verdict in bad for line in verdict.lines()]
+        held = f"{len(verdicts) - len(bad)} of {len(verdicts)} limits are kept"
+        text = "\n".join([held, *lines, *(f"capture: {folder}" for folder in run.folders)])
+        raise LimitsNotKept(text, failed=any(verdict.outcome.name == "FAIL" for verdict in bad))
 
 
 def check(limits: Mapping[str, object]) -> None:
@@ -64,7 +110,7 @@ def _number(name: str, value: float | str) -> float:
     return duration(value)
 
 
-def judge(run: Run, name: str, limit: float | str) -> list[Verdict]:
+def judge(run: Measured, name: str, limit: float | str) -> list[Verdict]:
     """Hold a run against one limit. Returns one verdict, or one for each channel of its fidelity."""
     check({name: limit})
     if name in _COUNTS:
@@ -74,7 +120,11 @@ def judge(run: Run, name: str, limit: float | str) -> list[Verdict]:
     if name == "jitter":
         return [run.latency.jitter <= limit]
     if name in _CHANNEL:
-        return [_of_channel(channel, name, limit) for channel in run.fidelity.channels if name == "nrmse" or _is_numeric(channel)]
+        return [
+            _of_channel(channel, name, limit)
+            for channel in map(run.fidelity.__getitem__, run.fidelity)
+            if name == "nrmse" or _is_numeric(channel)
+        ]
     match = re.fullmatch(rf"(.*)_({'|'.join(_QUANTILES)})", name)
     assert match is not None
     times = run.latency if match[1] == "latency" else getattr(run.latency, match[1])
@@ -89,7 +139,6 @@ def _of_channel(channel: ChannelFidelity, name: str, limit: float | str) -> Verd
     if not _is_numeric(channel):
         return channel.bit_exact()
     if name == "gain_error":
-        gain = channel.gain
-        return abs(replace(gain, what=f"{gain.what} error", value=gain.value - 1.0, interval=None)) <= limit
+        return abs(channel.gain_error) <= limit
     estimates = {"nrmse": channel.nrmse, "delay": channel.delay, "offset": channel.offset}
     return abs(estimates[name]) <= limit

@@ -10,17 +10,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pytest_villas.errors import LimitsNotKept
-from pytest_villas.measure.asked import heard_by, nobody, told
 from pytest_villas.measure.clock import Clock
 from pytest_villas.measure.delivery import Delivery, delivery
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.latency import Latency, latency
 from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
-from pytest_villas.measure.verdict import Outcome, Verdict
+from pytest_villas.measure.verdict import Verdict
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
-from pytest_villas.replay.limits import judge
+from pytest_villas.replay.limits import judge_all, require_all
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
@@ -80,26 +78,26 @@ class Run:
     limits: Mapping[str, float | str] = field(default_factory=dict)
     unstored: str = ""
 
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """This run alone; `Runs` has several."""
+        return (self,)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where it is stored."""
+        return (self.folder,)
+
     def judge(self, **limits: float | str) -> list[Verdict]:
-        """Hold the run against every limit of the rig file, of the test's marks and of this call (the nearest wins).
+        """Hold it against every limit of the rig file, of the test's marks and of this call (the nearest wins).
 
         Raises ConfigError for a limit that there is not.
         """
-        with heard_by(nobody):  # what is asked of a run is told below, with the name of its limit
-            verdicts = [
-                (name, verdict) for name, limit in {**self.limits, **limits}.items() for verdict in judge(self, name, limit)
-            ]
-        return [told(self, verdict, name) for name, verdict in verdicts]
+        return judge_all(self, limits)
 
     def check(self, **limits: float | str) -> None:
         """Raise LimitsNotKept, an AssertionError with all verdicts, unless every limit is known to hold."""
-        verdicts = self.judge(**limits)
-        bad = [verdict for verdict in verdicts if not verdict]
-        if bad:
-            lines = [line for verdict in bad for line in verdict.lines()]
-            held = f"{len(verdicts) - len(bad)} of {len(verdicts)} limits are kept"
-            text = "\n".join([held, *lines, f"capture: {self.folder}"])
-            raise LimitsNotKept(text, failed=any(verdict.outcome is Outcome.FAIL for verdict in bad))
+        require_all(self, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal, overload
 
-from pytest_villas.errors import RigError, VillasError
+from pytest_villas.errors import ConfigError, RigError, VillasError
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.replay.run import Run
+from pytest_villas.replay.runs import Runs, repeated, until_conclusive
 from pytest_villas.rig.reference import compute
 from pytest_villas.rig.rig import RigProcess
 from pytest_villas.rig.stored import Stored, measure
@@ -60,7 +62,29 @@ class Rig:
         """The signals that the rig takes; a stimulus gives some of them, by name."""
         return self.process.stimulus_signals
 
-    def replay(self, stimulus: Samples, *, reference: Samples | None = None) -> Run:
+    @overload
+    def replay(self, stimulus: Samples, *, reference: Samples | None = None) -> Run: ...
+    @overload
+    def replay(self, stimulus: Samples, *, reference: Samples | None = None, runs: int) -> Runs: ...
+    @overload
+    def replay(
+        self,
+        stimulus: Samples,
+        *,
+        reference: Samples | None = None,
+        runs: int | None = None,
+        until: Literal["conclusive"],
+        within: str | float = "60 s",
+    ) -> Runs: ...
+    def replay(
+        self,
+        stimulus: Samples,
+        *,
+        reference: Samples | None = None,
+        runs: int | None = None,
+        until: Literal["conclusive"] | None = None,
+        within: str | float = "60 s",
+    ) -> Run | Runs:
         """Send the stimulus at the pace of its time stamps, capture what comes back, and measure.
 
         Args:
@@ -68,9 +92,25 @@ class Rig:
                 its origin stamps count.
             reference: what the response should be, one sample for each of the stimulus; without it the rig file's
                 `[reference]` computes it, and where there is none the stimulus itself is the reference.
+            runs: replay so many times, and return all as `Runs`, which are judged together; with `until`, at least so many.
+            until: `"conclusive"` replays until all declared limits are known to be kept, one of them is known to be
+                broken, or more samples would not help.
+            within: how long that may take, in ns or as text; the first run is always made.
 
-        Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies.
+        Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies; ConfigError
+        for a number of runs below 1, and for `until` where no limit is declared.
         """
+        if runs is not None and runs < 1:
+            raise ConfigError(f"runs={runs}: at least 1 is needed")
+        if until is None:
+            return self._once(stimulus, reference) if runs is None else repeated(lambda: self._once(stimulus, reference), runs)
+        if until != "conclusive":
+            raise ConfigError(f"until={until!r}: 'conclusive' is all there is")
+        if not self.limits:
+            raise ConfigError("until='conclusive': no limit is declared, in the rig file or by @pytest.mark.limits(...)")
+        return until_conclusive(lambda: self._once(stimulus, reference), fewest=runs or 1, within=duration(within))
+
+    def _once(self, stimulus: Samples, reference: Samples | None) -> Run:
         folder = self.new_folder()
         kept = Stored.of(self.process.file, rig=self.name, limits=self.limits, reference=reference, about=self.about)
         try:

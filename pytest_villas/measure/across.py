@@ -1,0 +1,124 @@
+"""Measures of several independent runs: times are judged together, everything else in each run, and the worst one counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from numbers import Number
+from typing import Any, TypeGuard
+
+from pytest_villas.measure.deadline import Share
+from pytest_villas.measure.distribution import Distribution, Mean, Quantile, joined
+from pytest_villas.measure.gate import CONFIDENCE
+from pytest_villas.measure.verdict import Count, Limit, Measure, Verdict, worst
+
+_PLAIN = (str, Number, type(None))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Worst(Measure):
+    """One measure in each of several runs. A limit has to hold in all of them; the gravest verdict is that of all.
+
+    `float()` gives the greatest of the estimates, NaN where one of them is not known.
+    """
+
+    parts: tuple[Measure, ...]
+
+    @property
+    def what(self) -> str:  # type: ignore[override]  # it follows from the parts
+        """Its name in each run."""
+        return self.parts[0].what
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]  # it follows from the parts
+        """Its unit in each run."""
+        return self.parts[0].unit
+
+    def judge(self, comparison: str, limit: Any) -> Verdict:
+        """Compare in each run with the same limit, or with that run's part of another measure of the same runs."""
+        limits = limit.parts if isinstance(limit, Worst) else [limit] * len(self.parts)
+        return gravest([part.judge(comparison, of) for part, of in zip(self.parts, limits, strict=True)])
+
+    def _takes(self, limit: object, *, text: bool = True) -> TypeGuard[Limit]:
+        return isinstance(limit, Worst) or Measure._takes(self, limit, text=text)  # noqa: SLF001 - its own
+
+    def __abs__(self) -> Worst:
+        return Worst(tuple(abs(part) for part in self.parts))  # type: ignore[arg-type]  # estimates have a size, counts raise
+
+    def __float__(self) -> float:
+        values = [float(part) for part in self.parts]
+        return math.nan if any(map(math.isnan, values)) else max(values)
+
+    def __int__(self) -> int:
+        return max(int(part) for part in self.parts if isinstance(part, Count))
+
+    def __repr__(self) -> str:
+        """Say name and value in each run."""
+        return f"<{self.what} in {len(self.parts)} runs: {', '.join(map(str, self.parts))}>"
+
+
+class Each:
+    """The same thing of several runs: its attributes, items and results are those of each run, put together by `across`."""
+
+    __slots__ = ("_confidence", "_parts")
+
+    def __init__(self, parts: Sequence[Any], confidence: float = CONFIDENCE) -> None:
+        """Take one thing of each run, and the confidence of verdicts on their times."""
+        self._parts, self._confidence = tuple(parts), confidence
+
+    def __getattr__(self, name: str) -> Any:
+        return across([getattr(part, name) for part in self._parts], self._confidence)
+
+    def __getitem__(self, key: Any) -> Any:
+        return across([part[key] for part in self._parts], self._confidence)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call each of them."""
+        return across([part(*args, **kwargs) for part in self._parts], self._confidence)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the names of the first run: all have the same."""
+        return iter(self._parts[0])
+
+    def __contains__(self, key: object) -> bool:
+        return all(key in part for part in self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    def __repr__(self) -> str:
+        """Say what it is in each run."""
+        return f"<in {len(self._parts)} runs: {'; '.join(map(repr, self._parts))}>"
+
+
+def across(parts: Sequence[Any], confidence: float = CONFIDENCE) -> Any:
+    """Put together what is the same thing in each of several runs.
+
+    Times (quantiles, means, shares above a deadline) are judged on the samples of all runs; of other measures and of
+    verdicts the worst run counts; text and numbers stay as they are where all runs have the same, else there is a tuple
+    of them. Anything else becomes an `Each`.
+    """
+    first = parts[0]
+    if isinstance(first, Quantile | Mean | Share):
+        return replace(first, of=joined([part.of for part in parts], confidence))
+    if type(first) is Distribution:
+        return joined(parts, confidence)
+    if isinstance(first, Measure):
+        return Worst(tuple(parts))
+    if isinstance(first, Verdict):
+        return gravest(parts)
+    if isinstance(first, _PLAIN):
+        return first if all(part == first for part in parts) else tuple(parts)
+    return Each(parts, confidence)
+
+
+def gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the gravest of one verdict for each run; of several that is the first, and it says in which run it was."""
+    outcome = worst(verdicts)
+    number, found = next((i, verdict) for i, verdict in enumerate(verdicts, 1) if verdict.outcome is outcome)
+    if found or len(verdicts) == 1:
+        return found
+    alike = sum(verdict.outcome is outcome for verdict in verdicts)
+    others = "" if alike == 1 else f", and {alike - 1} more like it"
+    return replace(found, why=f"run {number} of {len(verdicts)}{others}{f': {found.why}' if found.why else ''}")
