@@ -147,14 +147,14 @@ def dependence(
     Exceedances of a rarely broken limit are too few to show their dependence; that of lower levels stands in for it.
     A time that independent samples might seem to have as well is taken as 1.
 
-    Of several runs each has its own, and their effective numbers of samples are summed. Runs that differ from each other
-    more than samples within them do are worth less than that: the time of all of them, end to end, shows it.
+    Of several runs each has its own, and their effective numbers of samples are summed. Runs of which some exceed the
+    threshold much more often than others are worth less: the time of all of them, end to end, at the threshold shows it.
     """
     n = values.size
     if len(runs) > 1:
         parts = np.split(values, np.cumsum(runs)[:-1])
         worth = sum(part.size / dependence(part, threshold, levels=levels) for part in parts)
-        return max(dependence(values, threshold, ranked, levels=levels), n / worth if worth else 1.0)
+        return max(dependence(values, threshold, ranked, levels=()), n / worth if worth else 1.0)
     ranked = np.sort(values) if ranked is None else ranked
     thresholds = {threshold: 2}
     for level in levels:

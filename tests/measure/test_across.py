@@ -44,6 +44,12 @@ def test_a_run_that_differs_from_the_others_is_not_so_many_independent_samples()
     assert verdict.more
 
 
+def test_runs_that_differ_far_below_the_limit_are_independent_all_the_same() -> None:
+    rng = np.random.default_rng(4)
+    parts = [times(rng.integers(0, ms, 200) + mood) for mood in (0, ms, 3 * ms)]
+    assert joined(parts).p99 < 5 * ms
+
+
 def test_each_run_has_its_own_dependence() -> None:
     rng = np.random.default_rng(2)
     sticky = np.repeat(rng.random(100), 50)

@@ -24,7 +24,7 @@ TEST = """
 
     @pytest.mark.limits(latency_p90="9 s", loss=0)
     def test_until_it_can_tell(rig):
-        short = generate.three_phase(rate=1000, duration=0.571)
+        short = generate.three_phase(rate=1000, duration=0.6)
         assert not all(rig.replay(short).judge())
         runs = rig.replay(short, until="conclusive", within="100 s")
         runs.check()
