@@ -66,7 +66,7 @@ def _rig(
     if rig_process.broken:
         pytest.skip(f"the rig broke earlier: {rig_process.broken.splitlines()[0]}")
     for mark in request.node.iter_markers("needs"):
-        lacking = set(mark.args) - set(rig_process.file.rig.provides) - {rig_process.file.link.kind}
+        lacking = set(mark.args) - rig_process.provides
         if lacking:
             pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
 

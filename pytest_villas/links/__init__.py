@@ -1,11 +1,23 @@
 """Bytes to and from the wire: the `Link` protocol, and one module for each transport."""
 
 from pytest_villas.links.choice import Engine, choose
-from pytest_villas.links.link import Link, Losses, Stamp
+from pytest_villas.links.link import Link, Losses, Stamp, WireTimes
 from pytest_villas.links.looped import looped
 from pytest_villas.links.nanomsg import NanomsgLink
 from pytest_villas.links.serial import SerialLink
 from pytest_villas.links.serial_line import SerialLine
 from pytest_villas.links.sp import SpLink
 
-__all__ = ["Engine", "Link", "Losses", "NanomsgLink", "SerialLine", "SerialLink", "SpLink", "Stamp", "choose", "looped"]
+__all__ = [
+    "Engine",
+    "Link",
+    "Losses",
+    "NanomsgLink",
+    "SerialLine",
+    "SerialLink",
+    "SpLink",
+    "Stamp",
+    "WireTimes",
+    "choose",
+    "looped",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -28,6 +29,18 @@ class Losses:
     def since(self, earlier: Losses) -> Losses:
         """Return what was lost after `earlier` was taken."""
         return Losses(self.send_queue - earlier.send_queue, self.receive_queue - earlier.receive_queue)
+
+
+@dataclass(frozen=True, slots=True)
+class WireTimes:
+    """How long messages are on the wire, in ns: those that are sent, and those that are received.
+
+    Empty where one direction is not known. `line` says for people what makes it so.
+    """
+
+    sent: Sequence[int]
+    received: Sequence[int]
+    line: str
 
 
 class Link(Protocol):
@@ -59,6 +72,15 @@ class Link(Protocol):
 
     def losses(self) -> Losses:
         """Return what was lost on our side since the link was opened."""
+
+    def wire_faults(self) -> Mapping[str, int]:
+        """Return what was wrong with what came off the wire since the link was opened, by name."""
+
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> WireTimes | None:
+        """Return how long each of these messages is on the wire, None where that is not known; the link need not be open.
+
+        Raises EncodeError for one that cannot be sent.
+        """
 
     def close(self) -> None:
         """Close both directions; what was sent is given a moment to leave."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -124,6 +124,14 @@ class NanomsgLink:
         pipes = [pipe for pipe in self._sub.pipes if pipe.id in counters]
         unread = sum(counters[pipe.id].received for pipe in pipes) - self._received
         return Losses(max(0, unsent), max(0, unread) if all(_is_counted(pipe) for pipe in pipes) else 0)
+
+    def wire_faults(self) -> Mapping[str, int]:
+        """Return nothing: NNG does not say."""
+        return {}
+
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002
+        """Return nothing: the network does not say."""
+        return
 
     def close(self) -> None:
         """Close both sockets, after what is queued has left or half a second has passed."""

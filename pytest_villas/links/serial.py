@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ from serial.urlhandler import protocol_socket
 
 from pytest_villas.errors import LinkError, LinkTimeout
 from pytest_villas.links.framing import Framing
-from pytest_villas.links.link import Losses, Stamp
+from pytest_villas.links.link import Losses, Stamp, WireTimes
 from pytest_villas.links.serial_line import SerialLine
 from pytest_villas.links.serial_port import DescriptorPort, Gone, Port, open_serial
 from pytest_villas.links.serial_thread import ThreadPort
@@ -135,6 +135,15 @@ class SerialLink:
         return {
             "checksum": faults.checksum, "resyncs": faults.resyncs, "garbage": faults.garbage, "gone": self._gone, **counted,
         }  # fmt: skip
+
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> WireTimes:
+        """Return how long the frame of each message is on the line."""
+        times = self.line.time
+        return WireTimes(
+            [times(len(self.sending.wrap(payload))) for payload in sent],
+            [times(len(self.receiving.wrap(payload))) for payload in received],
+            str(self.line),
+        )
 
     def close(self) -> None:
         """Close the port, after what is queued has left or half a second has passed."""

@@ -13,8 +13,8 @@ that waited together are read together and carry the stamp of the last of them: 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Self
 
 from pytest_villas.errors import LinkTimeout
@@ -122,6 +122,14 @@ class SpLink:
     def faults(self) -> Faults:
         """Return what peers did wrong since the link was opened."""
         return replace(self._faults)
+
+    def wire_faults(self) -> Mapping[str, int]:
+        """Return the counts of `faults` by name."""
+        return asdict(self._faults)
+
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002
+        """Return nothing: the network does not say."""
+        return
 
     def close(self) -> None:
         """Close every connection, after what is queued has left or half a second has passed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ class Capture:
         scheduling: what the operating system granted to the sending process, for people.
         stamp: who stamped the arrivals, `user` or `kernel`.
         unstored: why it is not on the disk, if it is not.
+        sent_wire, received_wire: ns that each message is on the wire, shapes (n,) and (k,); empty where that is not known.
+        line: what makes these times, for people.
+        wire_faults: what was wrong on the wire during the run, a count by name, as JSON.
     """
 
     meant: Int64s
@@ -54,6 +58,15 @@ class Capture:
     scheduling: str = ""
     stamp: str = "user"
     unstored: str = ""
+    sent_wire: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    received_wire: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    line: str = ""
+    wire_faults: str = "{}"
+
+    def faults(self) -> dict[str, int]:
+        """Return what was wrong on the wire during the run, without what was not."""
+        counts: dict[str, int] = json.loads(self.wire_faults)
+        return {name: count for name, count in counts.items() if count}
 
     def payloads(self) -> list[bytes]:
         """Return the messages that arrived, in order."""
@@ -81,7 +94,9 @@ class Capture:
             for name in ("clock_step", "send_queue", "receive_queue"):
                 values[name] = int(values[name])
             values["complete"] = bool(values["complete"])
-            values |= {name: str(values[name]) for name in ("scheduling", "stamp", "unstored")}
+            values |= {
+                name: str(values[name]) for name in ("scheduling", "stamp", "unstored", "line", "wire_faults") if name in values
+            }
             return cls(**values)
         except BROKEN as error:
             raise DecodeError(f"{path}: no capture can be read from it: {error}") from error

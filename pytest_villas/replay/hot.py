@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_villas.errors import LinkError
 from pytest_villas.links import Link
 
 PROGRESS = struct.Struct("qqq")
@@ -22,13 +23,17 @@ _DRAIN = 32
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What the loop saw, on the monotonic clock, in ns: `sent` is 0 for what was never sent."""
+    """What the loop saw, on the monotonic clock, in ns: `sent` is 0 for what was never sent.
+
+    `broken` says why the link ended the replay, if it did.
+    """
 
     sent: array[int]
     refused: bytearray
     received: array[int]
     payloads: list[bytes]
     complete: bool
+    broken: str = ""
 
 
 def run(
@@ -51,7 +56,7 @@ def run(
     arrived: list[bytes] = []
     clock, wait, send, receive = time.monotonic_ns, select.select, link.send, link.receive
     watched, end, index, shown = [link.fileno(), control, *(other.fileno() for other in others)], due[-1] + tail, 0, 0
-    complete = False
+    complete, broken = False, ""
     gc.collect()
     gc.disable()
     try:
@@ -85,7 +90,9 @@ def run(
                     arrived.append(message[1])
                     if index < count and clock() >= due[index]:
                         break
+    except LinkError as error:
+        broken = str(error)
     finally:
         gc.enable()
     PROGRESS.pack_into(progress, 0, index, len(received), clock())
-    return Traffic(sent, refused, received, arrived, complete)
+    return Traffic(sent, refused, received, arrived, complete, broken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from pytest_villas.units import format_duration, ms, s
 
 STIMULUS, RESPONSE = "stimulus.npz", "response.npz"
 """Names of the two recordings in the folder of a run."""
+Fits = Callable[[Sequence[bytes], Int64s], None]
+"""Takes messages and when each is due, ns."""
 _HEAD_START_NS = 100 * ms
 _PROBE = 1000
 _LONGEST_HEAD_START_NS = 60 * s
@@ -53,12 +56,22 @@ class Exchange:
 
 
 def replay(
-    worker: Worker, stimulus: Stimulus, writer: Codec, reader: Codec, *, tail: int, max_bytes: int, folder: Path, watch: Watch
+    worker: Worker,
+    stimulus: Stimulus,
+    writer: Codec,
+    reader: Codec,
+    *,
+    tail: int,
+    max_bytes: int,
+    folder: Path,
+    watch: Watch,
+    fits: Fits = lambda _messages, _due: None,
 ) -> Exchange:
     """Send a prepared stimulus and return what came back until `tail` ns after its last sample.
 
     Messages are encoded before the first is sent, since that takes longer than sending. The start is chosen so that they
-    are ready in time, by the time that some of them take; where that fails, a later one is chosen.
+    are ready in time, by the time that some of them take; where that fails, a later one is chosen. `fits` raises EncodeError
+    for messages that must not be sent at such a pace.
     """
     store(folder / STIMULUS, stimulus.at(0))
     head_start = _HEAD_START_NS + 2 * _encoding_time(stimulus, writer, max_bytes)
@@ -68,6 +81,7 @@ def replay(
         start = began + head_start
         samples = stimulus.at(start + epoch_offset)
         messages = formats.messages(writer, samples, max_bytes=max_bytes)
+        fits(messages, stimulus.due)
         job = partial(Replay, due=stimulus.due, start=start, epoch_offset=epoch_offset, tail=tail, folder=folder)
         outcome = worker.replay(messages, job, watch) if time.monotonic_ns() < start else Late(time.monotonic_ns() - start)
         if not isinstance(outcome, Late):

@@ -10,12 +10,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pytest_villas.links.serial_line import departures
 from pytest_villas.measure.clock import Clock
 from pytest_villas.measure.delivery import Delivery, delivery
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.latency import Latency, latency
 from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
 from pytest_villas.measure.verdict import Verdict
+from pytest_villas.measure.wire import WireSplit, wire_split
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.limits import judge_all, require_all
@@ -57,6 +59,7 @@ class Run:
         match: which response answers which sample.
         delivery: what was lost, duplicated, reordered or rejected.
         latency: from when a sample was meant to be sent to its response, and all other times.
+        wire: what of the latency the wire took, and what the rig; None where nobody knows how long a message is on the wire.
         fidelity: how the response compares with the reference, for each channel.
         capture: the raw outcome.
         floor: what the harness takes by itself; its latency is `latency.floor`, too.
@@ -76,6 +79,7 @@ class Run:
     floor: Floor
     folder: Path
     limits: Mapping[str, float | str] = field(default_factory=dict)
+    wire: WireSplit | None = None
     unstored: str = ""
 
     @property
@@ -109,6 +113,7 @@ class Timed:
     match: Match
     delivery: Delivery
     latency: Latency
+    wire: WireSplit | None
 
 
 def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
@@ -131,7 +136,31 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
             meant, sent, match.of_stimulus(response.received), match.of_stimulus(response.origin),
             warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
         ),
+        _split(exchange, how, match, response.received),
     )  # fmt: skip
+
+
+def _split(exchange: Exchange, how: Matching, match: Match, received: Int64s) -> WireSplit | None:
+    """Split the time from sending to the answer, without warm-up and cool-down, where the capture knows the wire."""
+    capture, lead = exchange.capture, exchange.lead
+    meant, sent = capture.meant, capture.sent
+    if not capture.sent_wire.size or not capture.received.size:
+        return None
+    handed = np.flatnonzero(sent != NO_TIME)
+    out = np.full(sent.size, NO_TIME)
+    out[handed] = np.array(departures(sent[handed].tolist(), capture.sent_wire[handed].tolist()), np.int64) - sent[handed]
+    # a response is told from its message by its arrival; one that was moved in time has none
+    rows = np.clip(np.searchsorted(capture.received, received), 0, capture.received.size - 1)
+    back = np.where(capture.received[rows] == received, capture.received_wire[rows], NO_TIME)
+    counted = np.flatnonzero((meant[lead:] >= meant[lead] + how.warm_up) & (meant[lead:] <= meant[-1] - how.cool_down))
+    return wire_split(
+        sent[lead:][counted],
+        match.of_stimulus(received)[counted],
+        out[lead:][counted],
+        match.of_stimulus(back)[counted],
+        line=capture.line,
+        span=int(np.ptp(meant[lead:][counted])) if counted.size else 0,
+    )
 
 
 def tags(response: Samples, tag: str) -> Int64s:

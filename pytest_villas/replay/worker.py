@@ -9,6 +9,7 @@ carries the commands below, and shared memory for progress. It ends when the oth
 from __future__ import annotations
 
 import contextlib
+import json
 import mmap
 import select
 import signal
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_villas.errors import VillasError
+from pytest_villas.errors import LinkError, VillasError
 from pytest_villas.links import Link
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import Capture, blob_of, to_epoch
@@ -81,10 +82,12 @@ def _idle(links: Sequence[Link], connection: Connection) -> bool:
         if connection.fileno() in ready:
             return heard
         for link in links:
-            while link.fileno() in ready and link.receive() is not None:
-                heard = heard or link is links[-1]
-                if connection.poll():
-                    return heard
+            # a link that is interrupted now may be back when it is needed, and says so then
+            with contextlib.suppress(LinkError):
+                while link.fileno() in ready and link.receive() is not None:
+                    heard = heard or link is links[-1]
+                    if connection.poll():
+                        return heard
 
 
 def _hear(link: Link, timeout: int) -> bool:
@@ -106,13 +109,15 @@ def _replay(
     due = (job.due + job.start).tolist()
     while link.receive() is not None:
         pass
-    before = link.losses()
+    before, faults_before = link.losses(), link.wire_faults()
     if (late := time.monotonic_ns() - job.start) > 0:
         _log(f"asked to start {late} ns ago")
         return Late(late)
     _log(f"replays {len(payloads)} messages to {job.folder}")
     traffic = hot.run(link, others, payloads, due, job.tail, connection.fileno(), shared)
     lost = link.losses().since(before)
+    faults = {name: count - faults_before.get(name, 0) for name, count in link.wire_faults().items()}
+    on_wire = link.wire_times(payloads, traffic.payloads)
     offsets, blob = blob_of(traffic.payloads)
     capture = Capture(
         meant=job.due + (job.start + job.epoch_offset),
@@ -127,15 +132,23 @@ def _replay(
         complete=traffic.complete,
         scheduling=scheduling,
         stamp=link.stamp.value,
+        sent_wire=np.array(on_wire.sent if on_wire else [], np.int64),
+        received_wire=np.array(on_wire.received if on_wire else [], np.int64),
+        line=on_wire.line if on_wire else "",
+        wire_faults=json.dumps(faults),
     )
     _log(
         f"{'done' if capture.complete else 'stopped'}: {np.count_nonzero(traffic.sent)} sent, {len(offsets) - 1} received, {lost}"
     )
+    answer: Path | Capture
     try:
-        return capture.save(job.folder)
+        answer = capture.save(job.folder)
     except OSError as error:  # a full disk costs the file, and no verdict
         _log(f"{job.folder}: {error}")
-        return replace(capture, unstored=f"{job.folder}: {error.strerror}")
+        answer = replace(capture, unstored=f"{job.folder}: {error.strerror}")
+    if traffic.broken:
+        raise LinkError(traffic.broken)
+    return answer
 
 
 def _log(line: str) -> None:

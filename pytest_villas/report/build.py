@@ -71,7 +71,10 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
         rate=(meant.size - 1) / span if span else None,
         stimulus=fingerprint(run.stimulus),
         delivery={name: getattr(run.delivery, name).value for name in _COUNTS},
-        times={"latency": quantiles(latency), **{name: quantiles(getattr(latency, name)) for name in _TIMES}},
+        times={"latency": quantiles(latency), **{name: quantiles(getattr(latency, name)) for name in _TIMES}, **_wire(run)},
+        line="" if run.wire is None else run.wire.line,
+        line_problem="" if run.wire is None else run.wire.rig.invalid,
+        wire_faults=run.capture.faults(),
         floor=dict(alone),
         floor_note=run.floor.note,
         jitter=number(float(latency.jitter)),
@@ -84,6 +87,14 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
         folder=_short(run.folder, root),
         unstored=run.unstored,
     )
+
+
+def _wire(run: Run) -> dict[str, dict[str, Number]]:
+    wire = run.wire
+    if wire is None:
+        return {}
+    parts = {"wire_stimulus": wire.stimulus, "wire_response": wire.response, "rig_alone": wire.rig}
+    return {name: quantiles(times) for name, times in parts.items()}
 
 
 def quantiles(times: Distribution) -> dict[str, Number]:

@@ -88,7 +88,10 @@ class RunRecord(Record, frozen=True, kw_only=True):
         started: when the first sample was to be sent, ns since the Unix epoch; `duration` of the stimulus in s, `rate` in Hz.
         stimulus: a hash of the stimulus: runs with the same one can be compared.
         delivery: counts by name; null where nobody could count.
-        times: for latency, send_lag, owd, pdv, gap_received and gap_sent the quantiles (ns) by name, p50 to p9999, min and max.
+        times: for latency, send_lag, owd, pdv, gap_received and gap_sent the quantiles (ns) by name, p50 to p9999, min and max;
+            where it is known how long messages are on the wire, also for `wire_stimulus`, `wire_response`, and `rig_alone`.
+        line: what makes the times of the wire; `line_problem` says why the rest is not the rig's, if it is not.
+        wire_faults: what was wrong on the wire: counts by name.
         floor: the same quantiles of the harness itself, measured without the rig; empty where it was not, `floor_note`
             says how it was measured, or why not.
         jitter: [RFC 3550], ns.
@@ -115,6 +118,9 @@ class RunRecord(Record, frozen=True, kw_only=True):
     times: dict[str, dict[str, Number]] = {}
     floor: dict[str, Number] = {}
     floor_note: str = ""
+    line: str = ""
+    line_problem: str = ""
+    wire_faults: dict[str, int] = {}
     jitter: Number = None
     channels: list[ChannelRecord] = []
     verdicts: list[VerdictRecord] = []

@@ -22,6 +22,7 @@ def block(test: TestRecord, run: RunRecord) -> list[str]:
         _beside(name, verdict_of(run.verdicts)),
         f"  delivery  {_delivery(run)}",
         *_latency(run),
+        *_wire(run),
         f"  fidelity  {_fidelity(run)}",
         *limits(run.verdicts),
         *([f"  impaired  {run.impaired}"] if run.impaired else []),
@@ -120,6 +121,36 @@ def _latency(run: RunRecord) -> list[str]:
 
 
 _STAMPS: Final = {"user": "harness"}
+
+
+FAULTS: Final = {
+    "checksum": "wrong checksums",
+    "resyncs": "times out of step",
+    "garbage": "bytes of garbage",
+    "gone": "times gone",
+    "framing": "framing errors",
+    "overruns": "overruns",
+    "parity": "parity errors",
+    "breaks": "breaks",
+    "buffer_overruns": "overruns of the driver's buffer",
+    "handshakes": "connections refused",
+    "messages": "connections closed for what came",
+    "stamps": "stamps of the kernel not trusted",
+}
+"""What links count by these names."""
+
+
+def _wire(run: RunRecord) -> list[str]:
+    """Return what of the latency the wire took, and what was wrong on it."""
+    lines, times = [], run.times
+    if rig := times.get("rig_alone"):
+        there, back = (_ns(times[name].get("p50")) for name in ("wire_stimulus", "wire_response"))
+        lines.append(f"  wire      p50 {there} to the rig, {back} back, at {run.line}")
+        shown = ", ".join(f"{name} {_ns(rig.get(name))}" for name in ("p50", "p90", "p99", "max"))
+        lines.append(f"  rig alone {run.line_problem or shown}")
+    if run.wire_faults:
+        lines.append(f"  on wire   {', '.join(f'{count} {FAULTS.get(name, name)}' for name, count in run.wire_faults.items())}")
+    return lines
 
 
 def _fidelity(run: RunRecord) -> str:

@@ -12,14 +12,11 @@ import msgspec
 
 from pytest_villas.errors import ConfigError, nearest
 from pytest_villas.replay import limits
+from pytest_villas.rig.link_sections import NanomsgSection, Section, SerialSection
 from pytest_villas.units import duration
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VARIABLE_PREFIX = "VILLAS_RIG_"
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of a rig file: a misspelt key is an error."""
 
 
 class About(Section, frozen=True):
@@ -31,26 +28,9 @@ class About(Section, frozen=True):
     provides: tuple[str, ...] = ()
 
 
-class LinkSection(Section, frozen=True):
-    """`[link]`: where the stimulus goes and the response comes from: a node of a VILLASnode config.
-
-    As `peer` we are the mirror image of the node, as `self` we are the node. With `move`, the ports and socket files
-    of the config are replaced by free ones, for a rig that is started here and is given the moved config. `engine` is
-    `sp`, our own sockets (tcp and ipc), `nng`, or `auto`: `sp` where it can.
-    """
-
-    kind: Literal["nanomsg"] = "nanomsg"
-    config: str = ""
-    node: str = ""
-    role: Literal["peer", "self"] = "peer"
-    engine: Literal["auto", "sp", "nng"] = "auto"
-    move: bool = False
-    max_bytes: int = 1500
-    connect_timeout: str = "5 s"
-
-
 class LaunchSection(Section, frozen=True):
-    """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}` are replaced.
+    """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}`, or `{port}` and `{baudrate}`
+    of a serial link, are replaced.
 
     `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output.
     """
@@ -105,16 +85,17 @@ class RigFile(Section, frozen=True):
     """A whole rig file; each attribute is the table of that name."""
 
     rig: About = About()
-    link: LinkSection = LinkSection()
+    link: NanomsgSection | SerialSection = NanomsgSection()
     launch: LaunchSection = LaunchSection()
     match: MatchSection = MatchSection()
     clock: ClockSection = ClockSection()
     replay: ReplaySection = ReplaySection()
     reference: ReferenceSection = ReferenceSection()
-    limits: dict[str, float | str] = {}
-    identity: dict[str, str] = {}
+    limits: dict[str, float | str] = msgspec.field(default_factory=dict)
+    identity: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+_KINDS = {"nanomsg": NanomsgSection, "serial": SerialSection}
 _DURATIONS = {
     "link": ("connect_timeout",),
     "launch": ("timeout",),
@@ -131,10 +112,13 @@ def load(path: Path, find: Any = None) -> RigFile:
     Paths in a file are relative to that file. Raises ConfigError naming file, key, value and remedy.
     """
     merged = _merged(path, find, ())
+    link = merged.setdefault("link", {})
+    if isinstance(link, dict) and link.setdefault("kind", "nanomsg") not in _KINDS:
+        raise ConfigError(f"{path}: link.kind is {link['kind']!r}{nearest(str(link['kind']), _KINDS)}")
     try:
         rig = msgspec.convert(merged, RigFile)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_readable(error)}") from None
+        raise ConfigError(f"{path}: {_readable(error, merged)}") from None
     for table, keys in _DURATIONS.items():
         for key in keys:
             try:
@@ -143,14 +127,9 @@ def load(path: Path, find: Any = None) -> RigFile:
                 raise ConfigError(f"{path}: {table}.{key}: {error}") from None
     try:
         limits.check(rig.limits)
+        rig.link.check(" ".join(rig.launch.command))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if not rig.link.config or not rig.link.node:
-        raise ConfigError(f"{path}: link: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
-    if rig.link.move and rig.link.role == "peer" and "{config}" not in " ".join(rig.launch.command):
-        raise ConfigError(
-            f"{path}: link.move: the rig has to be started here with the moved config: put {{config}} into launch.command"
-        )
     return rig
 
 
@@ -219,14 +198,16 @@ def _anchored(word: Any, folder: Path) -> Any:
     return word
 
 
-def _readable(error: msgspec.ValidationError) -> str:
+def _readable(error: msgspec.ValidationError, merged: dict[str, Any]) -> str:
     """Turn msgspec's words into `link.baudrat: unknown key, did you mean 'baudrate'?`."""
     text, _, place = str(error).partition(" - at `$")
     place = place.rstrip("`").lstrip(".").replace("[...]", "")
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text):
         table: Any = RigFile
         for part in filter(None, place.split(".")):
-            table = {field.name: field.type for field in msgspec.structs.fields(table)}[part]
-        known = [field.name for field in msgspec.structs.fields(table)]
+            table = {field.encode_name: field.type for field in msgspec.structs.fields(table)}[part]
+            if part == "link":
+                table = _KINDS[merged["link"]["kind"]]
+        known = [field.encode_name for field in msgspec.structs.fields(table)]
         return f"{'.'.join(filter(None, (place, unknown[1])))}: unknown key{nearest(unknown[1], known)}"
     return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"

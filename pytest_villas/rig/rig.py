@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_villas import config, formats
-from pytest_villas.errors import DecodeError, LinkTimeout, RigError
-from pytest_villas.links import choose
+from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError
+from pytest_villas.replay import capacity
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, Floors
 from pytest_villas.replay.process import Worker
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode, replay, store
 from pytest_villas.replay.stimulus import Stimulus, prepare
+from pytest_villas.rig.face import Face, face, one_size
 from pytest_villas.rig.file import RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
@@ -27,7 +25,7 @@ from pytest_villas.units import duration, format_duration, ms
 Progress = Callable[[int, int, int], None]
 """Told four times a second of a replay: messages sent, messages received, messages in all."""
 CONFIG, RIG_LOG, WORKER_LOG = "rig-config.json", "rig.log", "worker.log"
-"""Names of the files in the folder of a rig: the VILLASnode config that it runs with, and what it and the worker say."""
+"""Names of the files in the folder of a rig: the config that it runs with, and what it and the worker say."""
 _SLICE_NS = 250 * ms
 
 
@@ -47,47 +45,46 @@ class RigProcess:
         """
         self.name, self.file, self.folder = name, file, folder
         self.broken = ""  # why the rig is of no use any more
-        self._lease = Lease(name, wait) if not file.link.move else None
-        self._sockets: Path | None = None
+        self._lease = Lease(name, wait) if file.link.shared else None
+        self._face: Face | None = None
         self._process: Process | None = None
         self._worker: Worker | None = None
         self._number = 1
         self._sent: Stimulus | None = None
         try:
-            node = self._node(folder)
-            ours = node if file.link.role == "self" else node.mirror()
-            self.stimulus_signals = ours.output.signals
-            self._writer = formats.codec(ours.output.format, ours.output.signals)
-            self._reader = formats.codec(ours.input.format, ours.input.signals)
+            self._face = ours = face(file.link, folder / CONFIG)
+            self.stimulus_signals = ours.writer.signals
+            self._writer, self._reader = ours.writer, ours.reader
             self._worker = Worker(folder / WORKER_LOG)
-            link = choose(ours.output.endpoints, ours.input.endpoints, file.link.engine)
-            self.scheduling = self._worker.open(link)
-            self._floors = Floors(self._worker, link)
-            self._launch(folder)
+            if ours.comes_with_rig is None:
+                self.scheduling = self._worker.open(ours.link)
+                self._launch(ours, folder)
+            else:
+                self._launch(ours, folder)
+                self.scheduling = self._worker.open(ours.link)
+            self._floors = Floors(self._worker, ours.link)
             self._connect()
+        except LinkError as error:
+            self.close()
+            raise RigError(f"rig {name!r}: {error}") from error
         except BaseException:
             self.close()
             raise
 
-    def _node(self, folder: Path) -> config.Node:
-        """Read the node, moved to free ports and socket files where the rig file says so."""
-        file = self.file
-        loaded = config.load(Path(file.link.config))
-        if file.link.move:
-            self._sockets = Path(tempfile.mkdtemp(prefix="villas-"))
-            self._sockets.chmod(0o755)  # a rig that we start as root gives its privileges up
-            loaded = config.relocate(loaded, self._sockets)
-        self._config = folder / CONFIG
-        config.dump(loaded, self._config)
-        return loaded.nodes[file.link.node]
+    @property
+    def provides(self) -> frozenset[str]:
+        """What `@pytest.mark.needs` may ask for: the kind of the link, its formats, and what the rig file adds."""
+        return frozenset({*self.file.rig.provides, self.file.link.kind, self._writer.name, self._reader.name})
 
-    def _launch(self, folder: Path) -> None:
-        launch = self.file.launch
+    def _launch(self, ours: Face, folder: Path) -> None:
+        launch, comes = self.file.launch, ours.comes_with_rig
         if not launch.command:
             return
-        words = {"python": sys.executable, "config": str(self._config), "node": self.file.link.node}
+        words = {"python": sys.executable, **ours.words}
         command = [substitute(word, words) for word in launch.command]
         self._process = Process(self.name, command, folder / RIG_LOG)
+        if comes is not None:
+            self._process.wait(comes.exists, duration(launch.timeout), f"it made no port at {comes}")
         if launch.ready != "sample":
             self._process.wait_for_line(launch.ready, duration(launch.timeout))
 
@@ -118,11 +115,14 @@ class RigProcess:
     def exchange(self, stimulus: Samples, folder: Path, progress: Progress) -> Exchange:
         """Send a stimulus and take what comes back; RigError names the folder of the capture where the rig dies."""
         assert self._worker is not None
+        assert self._face is not None
         self.check()
         match, settings = self.file.match, self.file.replay
         prepared = prepare(stimulus, self.stimulus_signals, first=self._number, tag=match.tag, lead=duration(settings.lead))
         self._number += len(prepared.due)
         self._sent = prepared
+        answered = match.tag is None and match.by != "waveform"
+        fits = capacity.Capacity(self._face.link, one_size(self._reader) if answered else None)
 
         def watch(sent: int, received: int, total: int) -> None:
             self.check()
@@ -132,8 +132,12 @@ class RigProcess:
             exchange = replay(
                 self._worker, prepared, self._writer, self._reader,
                 tail=duration(match.late_after), max_bytes=self.file.link.max_bytes, folder=folder, watch=watch,
+                fits=fits.check,
             )  # fmt: skip
             self.check()
+        except LinkError as error:
+            self.broken = f"rig {self.name!r}: {error}; what was captured until then is in {folder}"
+            raise RigError(self.broken) from error
         except RigError as error:
             self.broken = f"{error}what was captured until then is in {folder}"
             raise RigError(self.broken) from None
@@ -162,7 +166,7 @@ class RigProcess:
             self._worker.close()
         if self._process is not None:
             self._process.stop()
-        if self._sockets is not None:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        if self._face is not None:
+            self._face.close()
         if self._lease is not None:
             self._lease.release()

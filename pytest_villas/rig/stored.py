@@ -164,6 +164,7 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         match=measured.match,
         delivery=measured.delivery,
         latency=measured.latency,
+        wire=measured.wire,
         fidelity=similarity,
         capture=exchange.capture,
         floor=floor,

@@ -21,6 +21,7 @@ from pytest_villas.replay.run import Run
 from pytest_villas.replay.stimulus import prepare
 from pytest_villas.rig.bench import Rig, as_it_came
 from pytest_villas.rig.file import RigFile
+from pytest_villas.rig.link_sections import NanomsgSection
 from pytest_villas.rig.registry import Registry
 from pytest_villas.units import s, us
 
@@ -40,7 +41,9 @@ class Wireless:
 
     @property
     def _node(self) -> config.Node:
-        return config.load(Path(self.file.link.config)).nodes[self.file.link.node]
+        link = self.file.link
+        assert isinstance(link, NanomsgSection)
+        return config.load(Path(link.config)).nodes[link.node]
 
     def exchange(self, stimulus: Samples, folder: Path, _: object) -> Exchange:
         """Encode, carry over and decode as a replay does."""

@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 from pytest_villas.errors import ConfigError
-from pytest_villas.rig.file import load
+from pytest_villas.rig.face import check
+from pytest_villas.rig.file import RigFile, load
+from pytest_villas.rig.link_sections import NanomsgSection
 from pytest_villas.rig.registry import Registry, find_fixture, find_recording, shipped
 
+SERIAL = '[link]\nkind = "serial"\nport = "/dev/ttyACM0"\n'
 LINK = '[link]\nconfig = "node.conf"\nnode = "a"\n'
+
+
+def nanomsg(rig: RigFile) -> NanomsgSection:
+    assert isinstance(rig.link, NanomsgSection)
+    return rig.link
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -23,7 +31,8 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
     rig = Registry.of(Path("/nowhere")).load(name)
     assert rig.rig.description
-    assert Path(rig.link.config).is_file()
+    if isinstance(rig.link, NanomsgSection):
+        assert Path(rig.link.config).is_file()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +41,7 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         ('[link]\nconfi = "x"', "link.confi: unknown key, did you mean 'config'?"),
         ('[lnk]\nconfig = "x"', "lnk: unknown key, did you mean 'link'?"),
         ("[link]\nconfig = 3", "link.config: expected `str`, got `int`"),
-        ('[link]\nkind = "pigeon"', "link.kind: invalid enum value 'pigeon'"),
+        ('[link]\nkind = "pigeon"', "link.kind is 'pigeon', known are: nanomsg, serial"),
         ("[rig]", "link: needs `config`, a VILLASnode config, and `node`"),
         (LINK + '[match]\nlate_after = "soon"', "match.late_after: 'soon' is no duration"),
         (LINK + '[match]\nlate_after = "5"', "match.late_after: '5' is no duration"),
@@ -44,6 +53,17 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         (LINK + "move = true", "link.move: the rig has to be started here"),
         (LINK.replace("node.conf", "${HOME}/x"), r"link.config: ${HOME}: only variables that start with VILLAS_RIG_"),
         (LINK.replace("node.conf", "${VILLAS_RIG_NOT_SET}"), r"link.config: ${VILLAS_RIG_NOT_SET}: the variable is not set"),
+        (SERIAL + "baudrat = 9600", "link.baudrat: unknown key, did you mean 'baudrate'?"),
+        (SERIAL + "[link.in]\nsignal = '3f'", "link.in.signal: unknown key, did you mean 'signals'?"),
+        (SERIAL + "config = 'x'", "link.config: unknown key"),
+        (SERIAL + "parity = 'off'", "link.parity: invalid enum value 'off'"),
+        (SERIAL + "baudrate = 0", "link.baudrate is 0: it has to be above 0"),
+        (SERIAL + "stopbits = 3", "link.stopbits is 3: it has to be 1, 1.5 or 2"),
+        (SERIAL + "header = 'AA5'", "link.header is 'AA5': it has to be bytes in hex"),
+        (SERIAL + "framing = 'cobs'\nbytesize = 7", "link.bytesize is 7: framing 'cobs' needs all 8 bits"),
+        (SERIAL + "framing = 'fixed'\nxonxoff = true", "link.xonxoff: framing 'fixed' may contain its control characters"),
+        (SERIAL + "framing = 'fixed'\nheader = ''", "link.header: framing 'fixed' needs a header or a checksum"),
+        ("[link]\nkind = 'serial'", "link.port: missing: a device such as /dev/serial/by-id/"),
         ("[link", "is no TOML"),
         ('[rig]\nextends = "nobody"', "no rig 'nobody'"),
     ],
@@ -54,6 +74,28 @@ def test_what_is_wrong_is_named_with_file_key_and_remedy(tmp_path: Path, text: s
         load(file, Registry((tmp_path,)).path)
     assert message in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("format = 'jsn'", "link.format: format 'jsn': unknown, did you mean 'json'?"),
+        ("in = { format = 'jsn' }", "link.in.format: format 'jsn': unknown"),
+        ("signals = '3x'", "link.signals '3x': a count and a letter each"),
+        ("out = { signals = '3x' }", "link.out.signals '3x': a count and a letter each"),
+        ("format = 'villas.binary'\nsignals = '1b'", "link.format: format 'villas.binary': signal 'signal0' is boolean"),
+        (
+            "format = 'raw'\nsignals = '3f'",
+            "link.framing: 'line' cannot carry raw, in which any byte may be a newline: use 'cobs'",
+        ),
+        ("framing = 'fixed'\nsignals = '3f'", "link.framing: 'fixed' cannot carry json, whose messages differ in size"),
+    ],
+)
+def test_format_signals_and_framing_of_a_serial_link_have_to_fit_together(tmp_path: Path, text: str, message: str) -> None:
+    file = write(tmp_path, "mine", SERIAL + text)
+    with pytest.raises(ConfigError) as caught:
+        check(load(file).link, file)
+    assert f"{file}: {message}" in str(caught.value)
 
 
 def test_tables_of_an_extended_rig_are_merged_and_the_nearer_file_wins(tmp_path: Path) -> None:
@@ -79,14 +121,14 @@ def test_paths_are_relative_to_the_file_in_which_they_are_written(tmp_path: Path
     write(far, "base", LINK + '[launch]\ncommand = ["{python}", "plant.py", "plain", "--plant.py"]')
     write(near, "mine", "[rig]\nextends = 'base'")
     rig = Registry((near, far)).load("mine")
-    assert rig.link.config == str(far / "node.conf")
+    assert nanomsg(rig).config == str(far / "node.conf")
     assert rig.launch.command == ("{python}", str(far / "plant.py"), "plain", "--plant.py")
 
 
 def test_variables_of_the_environment_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VILLAS_RIG_NODE", "b")
     write(tmp_path, "mine", LINK.replace('"a"', '"${VILLAS_RIG_NODE}"'))
-    assert Registry((tmp_path,)).load("mine").link.node == "b"
+    assert nanomsg(Registry((tmp_path,)).load("mine")).node == "b"
 
 
 def test_the_users_own_files_come_before_the_shipped_ones(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""What of a latency the wire takes, where it is known how long a message is on it, and what is left for the rig."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_villas.measure.clock import difference
+from pytest_villas.measure.distribution import Distribution
+from pytest_villas.samples import NO_TIME, Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class WireSplit:
+    """The time from sending to the answer of what was answered, in its parts; in the order of sending.
+
+    Attributes:
+        stimulus: until the last bit of the stimulus was on the wire, its wait for what was sent before it included.
+        response: as long as the response was on the wire.
+        rig: the rest: what the rig took, with what drivers and adapters add.
+        line: what makes the times of the wire, for people.
+    """
+
+    stimulus: Distribution
+    response: Distribution
+    rig: Distribution
+    line: str
+
+
+def wire_split(sent: Int64s, received: Int64s, out: Int64s, back: Int64s, *, line: str, span: int = 0) -> WireSplit:
+    """Split the time from sending to the answer.
+
+    Where most answers come sooner than the line could carry them, it does not keep the time of its baud rate, as USB CDC
+    does not: then what is left for the rig is INVALID.
+
+    Args:
+        sent: when each sample was, int64 ns, shape (n,); `NO_TIME` where it was not.
+        received: when its answer was, ns, shape (n,); `NO_TIME` where there was none.
+        out: until the stimulus was on the wire, ns, shape (n,); `NO_TIME` where that is not known.
+        back: as long as the response was on the wire, ns, shape (n,); `NO_TIME` where that is not known.
+        line: what makes the times of the wire, for people.
+        span: for how long samples were sent, ns.
+    """
+    known = (sent != NO_TIME) & (received != NO_TIME) & (out != NO_TIME) & (back != NO_TIME)
+    rest = difference(received[known], sent[known]) - out[known] - back[known]
+    impossible = ""
+    if rest.size and np.median(rest) < 0:
+        impossible = f"answers come sooner than {line} could carry them: the port does not keep the time of its baud rate"
+    return WireSplit(
+        stimulus=Distribution(what="wire of the stimulus", values=out[known], span=span),
+        response=Distribution(what="wire of the response", values=back[known], span=span),
+        rig=Distribution(what="latency of the rig", values=rest, span=span, invalid=impossible),
+        line=line,
+    )

@@ -1,0 +1,115 @@
+"""`[link]` of a rig file: how to reach the rig, for each kind of link."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from pytest_villas.errors import ConfigError
+
+Signals = str | list[Any] | dict[str, Any] | None
+"""VILLASnode's `signals` setting, in any of its spellings."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a rig file: a misspelt key is an error."""
+
+
+class NanomsgSection(Section, frozen=True, tag_field="kind", tag="nanomsg"):
+    """`kind = "nanomsg"`: where the stimulus goes and the response comes from is a node of a VILLASnode config.
+
+    As `peer` we are the mirror image of the node, as `self` we are the node. With `move`, the ports and socket files
+    of the config are replaced by free ones, for a rig that is started here and is given the moved config. `engine` is
+    `sp`, our own sockets (tcp and ipc), `nng`, or `auto`: `sp` where it can.
+    """
+
+    config: str = ""
+    node: str = ""
+    role: Literal["peer", "self"] = "peer"
+    engine: Literal["auto", "sp", "nng"] = "auto"
+    move: bool = False
+    max_bytes: int = 1500
+    connect_timeout: str = "5 s"
+
+    kind = "nanomsg"
+
+    @property
+    def shared(self) -> bool:
+        """Whether sessions that use this rig at the same time would meet."""
+        return not self.move
+
+    def check(self, command: str) -> None:
+        """Raise ConfigError where keys are missing or do not fit together, or to the command that starts the rig."""
+        if not self.config or not self.node:
+            raise ConfigError("link: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
+        if self.move and self.role == "peer" and "{config}" not in command:
+            raise ConfigError("link.move: the rig has to be started here with the moved config: put {config} into launch.command")
+
+
+class DirectionSection(Section, frozen=True):
+    """`[link.in]`, what the device takes, or `[link.out]`, what it sends, as in a VILLASnode config of the device."""
+
+    format: str | dict[str, Any] | None = None
+    signals: Signals = None
+
+
+class SerialSection(Section, frozen=True, tag_field="kind", tag="serial"):
+    """`kind = "serial"`: a device on a serial line.
+
+    `port` is a device or a URL of pyserial. A rig that is started here may make it: without `port`, `{port}` in its command
+    is the path at which to do so, and `{config}` a JSON file with this section in which `port` is that path.
+    `format` and `signals` hold for both directions where `in` and `out` do not set their own. With `probe`, `villas-rig doctor`
+    may send a sample at rest.
+    """
+
+    port: str = ""
+    baudrate: int = 115_200
+    bytesize: Literal[5, 6, 7, 8] = 8
+    parity: Literal["none", "even", "odd", "mark", "space"] = "none"
+    stopbits: float = 1
+    rtscts: bool = False
+    xonxoff: bool = False
+    dsrdtr: bool = False
+    framing: Literal["line", "cobs", "fixed"] = "line"
+    header: str = "AA55"
+    checksum: Literal["none", "crc16", "crc32"] = "none"
+    format: str | dict[str, Any] = "json"
+    signals: Signals = None
+    input: DirectionSection = msgspec.field(name="in", default=DirectionSection())
+    output: DirectionSection = msgspec.field(name="out", default=DirectionSection())
+    probe: bool = False
+    max_bytes: int = 1500
+    connect_timeout: str = "5 s"
+
+    kind = "serial"
+    config = ""  # nothing but this section describes the device
+
+    @property
+    def shared(self) -> bool:
+        """Whether sessions that use this rig at the same time would meet."""
+        return bool(self.port)
+
+    def check(self, command: str) -> None:
+        """Raise ConfigError where keys are missing or do not fit together, or to the command that starts the rig."""
+        if not self.port and "{port}" not in command and "{config}" not in command:
+            raise ConfigError(
+                "link.port: missing: a device such as /dev/serial/by-id/..., or a URL such as socket://host:port; "
+                "villas-rig scan lists the ports of this machine"
+            )
+        if self.baudrate < 1:
+            raise ConfigError(f"link.baudrate is {self.baudrate}: it has to be above 0")
+        if self.stopbits not in {1, 1.5, 2}:
+            raise ConfigError(f"link.stopbits is {self.stopbits:g}: it has to be 1, 1.5 or 2")
+        try:
+            header = bytes.fromhex(self.header)
+        except ValueError:
+            raise ConfigError(f"link.header is {self.header!r}: it has to be bytes in hex, such as 'AA55'") from None
+        if self.framing != "line" and self.bytesize < 8:
+            raise ConfigError(
+                f"link.bytesize is {self.bytesize}: framing {self.framing!r} needs all 8 bits, only 'line' does not"
+            )
+        if self.framing != "line" and self.xonxoff:
+            raise ConfigError(f"link.xonxoff: framing {self.framing!r} may contain its control characters: use rtscts, or 'line'")
+        if self.framing == "fixed" and not header and self.checksum == "none":
+            raise ConfigError("link.header: framing 'fixed' needs a header or a checksum: one lost byte would shift all after it")
