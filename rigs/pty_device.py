@@ -43,7 +43,6 @@ import numpy as np
 from scipy.signal import lfilter
 
 from pytest_villas import Samples, Signal, recordings
-from pytest_villas.errors import DecodeError
 from pytest_villas.rig.face import SerialParts, line_of, serial_parts
 from pytest_villas.rig.link_sections import SerialSection
 
@@ -65,14 +64,13 @@ class Filter:
         """Begin at rest."""
         self._state = np.zeros(len(PHASES))
 
-    def step(self, sample: Samples) -> Samples:
-        """Return the answer to one sample."""
-        volts = np.array([sample[f"v{p}"][0] for p in PHASES])
-        gain = FAULT_GAIN if sample["fault"][0] else 1.0
-        self._state = self._state + SHARE * (gain * volts - self._state)
-        return Samples(
-            [self._state[i : i + 1] for i in range(len(PHASES))], OUTPUTS, origin=sample.origin, sequence=sample.sequence
-        )
+    def step(self, samples: Samples) -> Samples:
+        """Return the answers to samples that came one after the other."""
+        volts = np.stack([samples[f"v{p}"] for p in PHASES], axis=1)
+        answers = np.empty_like(volts)
+        for n, gain in enumerate(np.where(samples["fault"], FAULT_GAIN, 1.0).tolist()):
+            self._state = answers[n] = self._state + SHARE * (gain * volts[n] - self._state)
+        return Samples(list(answers.T), OUTPUTS, origin=samples.origin, sequence=samples.sequence)
 
 
 def solve(stimulus: Samples) -> Samples:
@@ -222,27 +220,32 @@ class Device:
         if self._port is not None:
             soon.append(self._port.next_write())
         left = min(soon, default=float("inf")) - now
-        timeout = 1.0 if left > S else max(left, TICK) / S
+        timeout = 1.0 if left > S else max(left, TICK) / S if left > 0 else 0
         select.select(readers, (), (), timeout)
 
     def _take(self, port: Port, now: float) -> None:
-        for at, byte in port.receive(now):
-            if self._lose["-in"]:
-                self._lose["-in"] -= 1
-                continue
-            heard = bytes([self._random.randrange(256) if port.garbled() else byte])
-            self._due.extend((at, payload) for payload in self._parts.sending.feed(heard))
+        """Read what has come onto the line; more than once where the device is behind, as an interrupt would not be."""
+        garbled = port.garbled()
+        while passed := port.receive(now):
+            for at, byte in passed:
+                if self._lose["-in"]:
+                    self._lose["-in"] -= 1
+                    continue
+                heard = bytes([self._random.randrange(256) if garbled else byte])
+                self._due.extend((at, payload) for payload in self._parts.sending.feed(heard))
 
     def _answer(self, port: Port, now: float) -> None:
+        """Answer the samples whose last bit has passed, each from then on."""
+        passed: list[tuple[float, bytes]] = []
         while self._due and self._due[0][0] <= now:
-            _, payload = self._due.popleft()
-            try:
-                sample = self._parts.writer.decode(payload)
-            except DecodeError:
-                continue
-            self._first = self._first or now
-            frame = self._parts.receiving.wrap(self._parts.reader.encode(self._filter.step(sample)))
-            self._say(port, frame, now)
+            passed.append(self._due.popleft())
+        if not passed:
+            return
+        self._first = self._first or now
+        decoded = self._parts.writer.decode_many([payload for _, payload in passed])
+        if len(decoded.samples):
+            for message in self._parts.reader.encode_many(self._filter.step(decoded.samples)):
+                self._say(port, self._parts.receiving.wrap(message), now)
 
     def _say(self, port: Port, data: bytes, now: float) -> None:
         lost = min(self._lose[""], len(data))
