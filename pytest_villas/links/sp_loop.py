@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
-from pytest_villas.errors import LinkError
+from pytest_villas.links.timer import Timer
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
 Handler = Callable[[int], None]
 """Takes the epoll events of its socket. It may be called without need, and then finds nothing to do."""
 
-_CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
 _EVENTS = 64
 """Events taken from one call of epoll; what is beyond comes with the next."""
 
@@ -28,24 +25,17 @@ class Watched(Protocol):
         """Return the descriptor."""
 
 
-class _Timer(ctypes.Structure):
-    _fields_ = (("interval_s", ctypes.c_long), ("interval_ns", ctypes.c_long), ("s", ctypes.c_long), ("ns", ctypes.c_long))
-
-
 class Loop:
-    """Sockets and alarms with what they call; an alarm wakes as a socket does [timerfd_create(2), in Python from 3.13]."""
+    """Sockets and alarms with what they call; an alarm wakes as a socket does."""
 
     def __init__(self) -> None:
         """Raises LinkError where the system gives no timer."""
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._timer: int = self._libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._timer < 0:
-            raise LinkError(f"no timer: {os.strerror(ctypes.get_errno())}")
+        self._timer = Timer()
         self._rings_at = 0
         self._alarms: dict[Callable[[], None], int] = {}
         self._epoll = select.epoll()
         self._epoll.register(self._timer, READ)
-        self._handlers: dict[int, Handler] = {self._timer: self._ring}
+        self._handlers: dict[int, Handler] = {self._timer.fileno(): self._ring}
         self._reminder = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._reminder, READ)
         self._reminds = False
@@ -98,17 +88,15 @@ class Loop:
         self._handlers.clear()
         self._alarms.clear()
         self._epoll.close()
-        os.close(self._timer)
+        self._timer.close()
         os.close(self._reminder)
 
     def _set_timer(self, due: int) -> None:
         self._rings_at = due
-        timer = _Timer(0, 0, *divmod(due, 1_000_000_000))
-        self._libc.timerfd_settime(self._timer, _ABSOLUTE, ctypes.byref(timer), None)
+        self._timer.set(due)
 
     def _ring(self, _: int) -> None:
-        with suppress(BlockingIOError):  # set anew since it rang
-            os.read(self._timer, 8)
+        self._timer.acknowledge()
         self._rings_at = 0
         now = time.monotonic_ns()
         for call in [call for call, due in self._alarms.items() if due <= now]:

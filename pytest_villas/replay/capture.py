@@ -1,4 +1,9 @@
-"""What a replay left: when each message was meant to leave and left, and what arrived when. It lives in one file."""
+"""What a replay left: when each message was meant to leave and left, and what arrived when.
+
+It lives in three files of the folder of its run. What arrives is written while it arrives, so that no memory limits it:
+`messages.bin` holds the messages one after the other, and `arrivals.bin` two little-endian int64 for each, when it came (ns
+of the monotonic clock) and how many bytes it has. `capture.npz` holds the rest.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,11 @@ import os
 import struct
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +26,12 @@ from pytest_villas.samples import NO_TIME, Int64s
 
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, LookupError, TypeError, ValueError, EOFError, OSError, RuntimeError)
 """What NumPy and `zipfile` raise for an `.npz` that is none."""
-FILE = "capture.npz"
-"""Name of the file in the folder of a run."""
+FILE: Final = "capture.npz"
+MESSAGES: Final = "messages.bin"
+ARRIVALS: Final = "arrivals.bin"
+"""Names of the files in the folder of a run."""
+ARRIVAL: Final = struct.Struct("<qq")
+"""When a message came, and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Capture:
         sent: shape (n,), when it was handed to the link; `NO_TIME` where the replay ended before.
         refused: shape (n,) bool, the link's queue was full.
         received: shape (k,), the arrival of each message.
-        offsets, blob: message i is `blob[offsets[i]:offsets[i + 1]]`, uint8.
+        offsets, blob: message i is `blob[offsets[i]:offsets[i + 1]]`, uint8; the file itself, mapped, where it was loaded.
         clock_step: how far the wall clock moved against the monotonic clock during the run, ns.
         send_queue, receive_queue: messages lost on our side, by place.
         complete: False where the replay was stopped before its end.
@@ -70,23 +80,19 @@ class Capture:
 
     def payloads(self) -> list[bytes]:
         """Return the messages that arrived, in order."""
-        data, at = self.blob.tobytes(), self.offsets.tolist()
-        return [data[start:end] for start, end in pairwise(at)]
+        return messages_of(self.offsets, self.blob.tobytes())
 
     def save(self, folder: Path) -> Path:
-        """Write the capture to the folder and wait until it is on the disk. Returns the file."""
-        path = folder / FILE
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, **{name: np.asarray(value) for name, value in asdict(self).items()})  # type: ignore[arg-type]  # its stub takes allow_pickle from any name
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        return path
+        """Write it as a replay does. Returns the main file."""
+        (folder / MESSAGES).write_bytes(self.blob.tobytes())
+        (folder / ARRIVALS).write_bytes(np.stack([self.received, np.diff(self.offsets)], axis=1).astype("<i8").tobytes())
+        elsewhere = ("received", "offsets", "blob", "unstored")
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in elsewhere}
+        return store(folder, values | {"epoch_offset": 0})
 
     @classmethod
     def load(cls, folder: Path) -> Capture:
-        """Read what `save` wrote; DecodeError where it is not there or damaged."""
+        """Read what `store` and the two spools wrote; DecodeError where it is not there or damaged."""
         path = folder / FILE
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -94,12 +100,40 @@ class Capture:
             for name in ("clock_step", "send_queue", "receive_queue"):
                 values[name] = int(values[name])
             values["complete"] = bool(values["complete"])
-            values |= {
-                name: str(values[name]) for name in ("scheduling", "stamp", "unstored", "line", "wire_faults") if name in values
-            }
+            values |= {name: str(values[name]) for name in ("scheduling", "stamp", "line", "wire_faults") if name in values}
+            offset = int(values.pop("epoch_offset"))
+            values |= arrived((folder / ARRIVALS).read_bytes(), _mapped(folder / MESSAGES), offset)
             return cls(**values)
         except BROKEN as error:
             raise DecodeError(f"{path}: no capture can be read from it: {error}") from error
+
+
+def arrived(arrivals: bytes, messages: npt.NDArray[np.uint8], epoch_offset: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the fields of a capture that say what arrived, from what the two files hold; ValueError where they disagree."""
+    records = np.frombuffer(arrivals, "<i8").reshape(-1, 2)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(records[:, 1])])
+    if offsets[-1] != messages.size:
+        raise ValueError(f"{MESSAGES} has {messages.size} bytes, and the messages have {offsets[-1]}")
+    return {"received": to_epoch(records[:, 0], epoch_offset), "offsets": offsets, "blob": messages}
+
+
+def store(folder: Path, values: Mapping[str, Any]) -> Path:
+    """Write what does not arrive: the other fields of a capture, and `epoch_offset`, which moves arrivals to the epoch.
+
+    Waits until it is on the disk. Returns the file.
+    """
+    path = folder / FILE
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, **{name: np.asarray(value) for name, value in values.items()})  # type: ignore[arg-type]  # its stub takes allow_pickle from any name
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return path
+
+
+def _mapped(path: Path) -> npt.NDArray[np.uint8]:
+    return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
 
 
 def blob_of(payloads: list[bytes]) -> tuple[Int64s, npt.NDArray[np.uint8]]:
@@ -107,6 +141,11 @@ def blob_of(payloads: list[bytes]) -> tuple[Int64s, npt.NDArray[np.uint8]]:
     sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     return offsets, np.frombuffer(b"".join(payloads), np.uint8)
+
+
+def messages_of(offsets: Int64s, blob: bytes) -> list[bytes]:
+    """Take messages apart."""
+    return [blob[start:end] for start, end in pairwise(offsets.tolist())]
 
 
 def to_epoch(monotonic: npt.ArrayLike, offset: int) -> Int64s:

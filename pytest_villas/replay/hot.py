@@ -1,4 +1,10 @@
-"""The hot loop: bytes and clocks only. One thread sends at absolute deadlines and stamps arrivals in between."""
+"""The hot loop: bytes and clocks only. One thread sends at absolute deadlines and stamps arrivals in between.
+
+Until shortly before a deadline it sleeps, in an epoll that a timer ends; then it looks at the clock again and again, and at
+the link, so that it is not late by the time that waking up takes. How long before is `spin`: see `realtime.spin`. It sleeps
+at least a third of the time all the same, though it may wake up late then: Linux stops a real-time process that never sleeps
+for 50 ms of every second [sched_rt_runtime_us].
+"""
 
 from __future__ import annotations
 
@@ -13,86 +19,136 @@ from dataclasses import dataclass
 
 from pytest_villas.errors import LinkError
 from pytest_villas.links import Link
+from pytest_villas.links.timer import Timer
+from pytest_villas.replay.capture import ARRIVAL
+from pytest_villas.replay.spool import Spool
 
 PROGRESS = struct.Struct("qqq")
 """Messages sent, messages received, and when the loop last wrote them (monotonic ns), in shared memory."""
 _REPORT_NS = 50_000_000
 _DRAIN = 32
-"""Messages read between two looks at the clock."""
+"""Messages sent or read between two looks at the other direction."""
+_NEVER = 1 << 62
+_AWAKE = 2
+"""How many times as long as it slept the loop may stay awake ..."""
+_CREDIT_NS = 50_000_000
+"""... and at most so long at a stretch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
-    """What the loop saw, on the monotonic clock, in ns: `sent` is 0 for what was never sent.
+class Outgoing:
+    """What to send: `blob[offsets[i]:offsets[i + 1]]` at `due[i]`, ns of the monotonic clock, ascending."""
 
-    `broken` says why the link ended the replay, if it did.
+    blob: bytes
+    offsets: array[int]
+    due: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Where to what arrives: the messages, and for each an `ARRIVAL`."""
+
+    messages: Spool
+    arrivals: Spool
+
+    def close(self) -> None:
+        """Have all of it on the disk."""
+        self.messages.close()
+        self.arrivals.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the messages: when each was sent, 0 for what never was; whether it was refused; all until the end?
+
+    `broken` says why the link ended the loop, if it did.
     """
 
     sent: array[int]
     refused: bytearray
-    received: array[int]
-    payloads: list[bytes]
     complete: bool
     broken: str = ""
 
 
 def run(
-    link: Link, others: Sequence[Link], payloads: list[bytes], due: list[int], tail: int, control: int, progress: mmap.mmap
-) -> Traffic:
-    """Send each payload when it is due and take what arrives, until `tail` ns after the last deadline.
+    links: Sequence[Link], outgoing: Outgoing, incoming: Incoming, *, tail: int, spin: int, control: int, progress: mmap.mmap
+) -> Sent:
+    """Send each message when it is due and take what arrives, until `tail` ns after the last deadline.
 
     Args:
-        link: the open link.
-        others: more open links; what they receive is read and dropped.
-        payloads: the messages.
-        due: absolute deadlines of the monotonic clock, ns, ascending.
+        links: open links; the last is used, and what the others receive is read and dropped.
+        outgoing: what to send, at least one message.
+        incoming: where to put what arrives.
         tail: how long to listen after the last deadline, ns.
+        spin: how long before a deadline to stay awake, ns.
         control: a descriptor; when it becomes readable, the loop ends early.
         progress: shared memory of at least `PROGRESS.size` bytes.
     """
-    count = len(payloads)
+    *others, link = links
+    blob, offsets, due = outgoing.blob, outgoing.offsets, outgoing.due
+    count = len(due)
     sent, refused = array("q", bytes(8 * count)), bytearray(count)
-    received: array[int] = array("q")
-    arrived: list[bytes] = []
-    clock, wait, send, receive = time.monotonic_ns, select.select, link.send, link.receive
-    watched, end, index, shown = [link.fileno(), control, *(other.fileno() for other in others)], due[-1] + tail, 0, 0
-    complete, broken = False, ""
+    clock, send, receive, header = time.monotonic_ns, link.send, link.receive, ARRIVAL.pack
+    keep, note = incoming.messages.append, incoming.arrivals.append
+    end, index, received, shown, armed, complete = due[-1] + tail, 0, 0, 0, 0, False
+    following, credit, woke = due[0], _CREDIT_NS, clock()
+    timer, epoll = Timer(), select.epoll()
+    wait, wake_at = epoll.poll, timer.set
+    for watched in (timer.fileno(), control, *(each.fileno() for each in links)):
+        epoll.register(watched, select.EPOLLIN)
+    dropping = {other.fileno(): other for other in others}
+    broken = ""
     gc.collect()
     gc.disable()
     try:
         while True:
             now = clock()
-            behind = 0
-            while index < count and now >= due[index] and behind < _DRAIN:
-                refused[index] = not send(payloads[index])
+            turn = index + _DRAIN
+            while now >= following and index < turn:
+                refused[index] = not send(blob[offsets[index] : offsets[index + 1]])
                 sent[index] = now
                 index += 1
-                behind += 1
+                following = due[index] if index < count else _NEVER
                 now = clock()
             if now - shown > _REPORT_NS:
-                PROGRESS.pack_into(progress, 0, index, len(received), now)
+                PROGRESS.pack_into(progress, 0, index, received, now)
                 shown = now
-            if index == count and now >= end:
-                complete = True
-                break
-            left = min((due[index] if index < count else end) - now, _REPORT_NS)
-            ready = wait(watched, (), (), left / 1e9 if left > 0 else 0)[0]
-            if control in ready:
-                break
-            for other in others:
-                if other.fileno() in ready:
-                    other.receive()
-            if ready:
-                for _ in range(_DRAIN):
-                    if (message := receive()) is None:
+                events = wait(0)  # while it spins, nobody else looks at the other descriptors
+            elif (message := receive()) is not None:
+                turn = received + _DRAIN
+                while message is not None:
+                    note(header(message[0], len(message[1])))
+                    keep(message[1])
+                    received += 1
+                    if received == turn or clock() >= following:
                         break
-                    received.append(message[0])
-                    arrived.append(message[1])
-                    if index < count and clock() >= due[index]:
-                        break
+                    message = receive()
+                continue
+            else:
+                if index == count and now >= end:
+                    complete = True
+                    break
+                until = (following if index < count else end) - (spin if credit > now - woke else 0)
+                if until <= now:
+                    continue
+                if until != armed:
+                    wake_at(until)
+                    armed = until
+                credit -= now - woke
+                events = wait(_REPORT_NS / 1e9)
+                woke = clock()
+                credit = min(credit + _AWAKE * (woke - now), _CREDIT_NS)
+            for descriptor, _ in events:
+                if descriptor in dropping:
+                    while dropping[descriptor].receive() is not None and clock() < following:
+                        pass
+            if any(descriptor == control for descriptor, _ in events):
+                break
     except LinkError as error:
         broken = str(error)
     finally:
         gc.enable()
-    PROGRESS.pack_into(progress, 0, index, len(received), clock())
-    return Traffic(sent, refused, received, arrived, complete, broken)
+        epoll.close()
+        timer.close()
+    PROGRESS.pack_into(progress, 0, index, received, clock())
+    return Sent(sent, refused, complete, broken)

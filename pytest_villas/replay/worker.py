@@ -15,19 +15,20 @@ import select
 import signal
 import sys
 import time
+from array import array
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pytest_villas.errors import LinkError, VillasError
 from pytest_villas.links import Link
 from pytest_villas.replay import hot, realtime
-from pytest_villas.replay.capture import Capture, blob_of, to_epoch
+from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, messages_of, store, to_epoch
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.spool import Spool
 
 
 def main(control: int, progress: int) -> None:
@@ -103,52 +104,69 @@ def _hear(link: Link, timeout: int) -> bool:
 def _replay(
     links: Sequence[Link], job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str
 ) -> Path | Capture | Late:
-    *others, link = links
-    at = job.offsets.tolist()
-    payloads = [job.blob[a:b] for a, b in pairwise(at)]
-    due = (job.due + job.start).tolist()
+    link = links[-1]
+    due = job.due + job.start
+    outgoing = hot.Outgoing(job.blob, array("q", job.offsets.tobytes()), array("q", due.tobytes()))
+    incoming = hot.Incoming(Spool(job.folder / MESSAGES), Spool(job.folder / ARRIVALS))
     while link.receive() is not None:
         pass
     before, faults_before = link.losses(), link.wire_faults()
     if (late := time.monotonic_ns() - job.start) > 0:
+        incoming.close()
         _log(f"asked to start {late} ns ago")
         return Late(late)
-    _log(f"replays {len(payloads)} messages to {job.folder}")
-    traffic = hot.run(link, others, payloads, due, job.tail, connection.fileno(), shared)
+    _log(f"replays {due.size} messages to {job.folder}")
+    spin = realtime.spin(link, int(np.median(np.diff(due))) if due.size > 1 else job.tail)
+    with realtime.pinned(link) as cpu:
+        outcome = hot.run(links, outgoing, incoming, tail=job.tail, spin=spin, control=connection.fileno(), progress=shared)
     lost = link.losses().since(before)
+    incoming.close()
+    _log(f"{'done' if outcome.complete else 'stopped'}: {np.count_nonzero(outcome.sent)} sent, {lost}, {cpu}")
     faults = {name: count - faults_before.get(name, 0) for name, count in link.wire_faults().items()}
-    on_wire = link.wire_times(payloads, traffic.payloads)
-    offsets, blob = blob_of(traffic.payloads)
-    capture = Capture(
-        meant=job.due + (job.start + job.epoch_offset),
-        sent=to_epoch(traffic.sent, job.epoch_offset),
-        refused=np.frombuffer(bytes(traffic.refused), np.bool_),
-        received=to_epoch(traffic.received, job.epoch_offset),
-        offsets=offsets,
-        blob=blob,
-        clock_step=time.time_ns() - time.monotonic_ns() - job.epoch_offset,
-        send_queue=lost.send_queue,
-        receive_queue=lost.receive_queue,
-        complete=traffic.complete,
-        scheduling=scheduling,
-        stamp=link.stamp.value,
-        sent_wire=np.array(on_wire.sent if on_wire else [], np.int64),
-        received_wire=np.array(on_wire.received if on_wire else [], np.int64),
-        line=on_wire.line if on_wire else "",
-        wire_faults=json.dumps(faults),
-    )
-    _log(
-        f"{'done' if capture.complete else 'stopped'}: {np.count_nonzero(traffic.sent)} sent, {len(offsets) - 1} received, {lost}"
-    )
-    answer: Path | Capture
+    account = {
+        "meant": due + job.epoch_offset,
+        "sent": to_epoch(outcome.sent, job.epoch_offset),
+        "refused": np.frombuffer(bytes(outcome.refused), np.bool_),
+        "clock_step": time.time_ns() - time.monotonic_ns() - job.epoch_offset,
+        "send_queue": lost.send_queue,
+        "receive_queue": lost.receive_queue,
+        "complete": outcome.complete,
+        "scheduling": f"{scheduling}, {cpu}",
+        "stamp": link.stamp.value,
+        "wire_faults": json.dumps(faults),
+        **_wire_times(link, job, incoming),
+    }
+    kept = _kept(job, incoming, account)
+    if outcome.broken:
+        raise LinkError(outcome.broken)
+    return kept
+
+
+def _wire_times(link: Link, job: Replay, incoming: hot.Incoming) -> dict[str, Any]:
+    if link.wire_times([], []) is None:
+        return {}
+    came = arrived(incoming.arrivals.content(), np.frombuffer(incoming.messages.content(), np.uint8), 0)
+    received = messages_of(came["offsets"], came["blob"].tobytes())
+    times = link.wire_times(messages_of(job.offsets, job.blob), received)
+    assert times is not None
+    return {
+        "sent_wire": np.array(times.sent, np.int64), "received_wire": np.array(times.received, np.int64), "line": times.line,
+    }  # fmt: skip
+
+
+def _kept(job: Replay, incoming: hot.Incoming, account: dict[str, Any]) -> Path | Capture:
+    """Store a capture. Where the disk is full, that costs the file and no verdict: the capture itself is returned."""
+    trouble = incoming.messages.trouble or incoming.arrivals.trouble
     try:
-        answer = capture.save(job.folder)
-    except OSError as error:  # a full disk costs the file, and no verdict
-        _log(f"{job.folder}: {error}")
-        answer = replace(capture, unstored=f"{job.folder}: {error.strerror}")
-    if traffic.broken:
-        raise LinkError(traffic.broken)
-    return answer
+        path = store(job.folder, account | {"epoch_offset": job.epoch_offset})
+    except OSError as error:
+        trouble = f"{job.folder}: {error.strerror}"
+    if not trouble:
+        return path
+    _log(trouble)
+    messages = np.frombuffer(incoming.messages.content(), np.uint8)
+    account |= arrived(incoming.arrivals.content(), messages, job.epoch_offset)
+    return Capture(**account, unstored=trouble)
 
 
 def _log(line: str) -> None:
