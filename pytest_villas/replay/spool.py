@@ -53,8 +53,10 @@ class Spool:
         while self._full and not self.trouble:
             self._write_oldest()
         if self._descriptor >= 0:
-            if not self.trouble:
+            try:
                 os.fsync(self._descriptor)
+            except OSError as error:
+                self.trouble = self.trouble or f"{self._path}: {error.strerror}"
             os.close(self._descriptor)
 
     def content(self) -> bytes:
