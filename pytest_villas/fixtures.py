@@ -117,9 +117,17 @@ def villas_node(pytestconfig: pytest.Config) -> Iterator[Callable[..., VillasNod
     other, or a node to itself, are connected when the call returns. With `move=True` the ports, socket files and inproc
     names of the config are replaced by free ones, the same for all nodes of the test that come from one config, so that
     tests can run side by side. All nodes are closed at the end of the test.
+
+    With `--villas-node=PATH` each node runs in a real `villas-node` process of its own, which writes a log and its config to
+    `.villas/runs/`. See docs/villas-node.md for what is different then.
     """
     from pytest_villas.links.bench import NodeBench  # noqa: PLC0415
+    from pytest_villas.links.node import VillasNode  # noqa: PLC0415
     from pytest_villas.rig.registry import find_fixture  # noqa: PLC0415
+    from pytest_villas.rig.villas_process import spin  # noqa: PLC0415
 
-    with NodeBench(lambda name: find_fixture(name, pytestconfig.rootpath)) as bench:
+    session = pytestconfig.stash[SESSION]
+    program = session.villas_node
+    engine = VillasNode if program is None else lambda node: spin(program, node, session.new_folder(f"{node.name}-villas-node"))
+    with NodeBench(lambda name: find_fixture(name, pytestconfig.rootpath), engine) as bench:
         yield bench.open

@@ -56,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help=f"write a report of the runs; its suffix says which: {', '.join(WRITERS)}; repeatable",
     )
+    group.addoption("--villas-node", metavar="PATH", help="run the nodes of the fixture villas_node in this villas-node program")
     group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
 
 
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
             wait=duration(option("--rig-wait")),
             twin=option("--rig-twin"),
             impair=option("--villas-impair"),
+            villas_node=option("--villas-node"),
             reports=[config.invocation_params.dir / path for path in option("--villas-report")],
             worker=getattr(config, "workerinput", {}).get("workerid", ""),
         )

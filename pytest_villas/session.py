@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_villas.errors import RigError
+from pytest_villas.errors import ConfigError, RigError
 from pytest_villas.report.recorder import Recorder
 from pytest_villas.rig.registry import Registry
 
@@ -36,6 +36,7 @@ class Session:
         names: the rigs that were asked for.
         wait: how long to wait for a rig that is in use, ns.
         impairment: what is done to every run before it is measured, if anything.
+        villas_node: the program that runs the nodes of tests, if not we ourselves.
         recorder: keeps what the tests did.
         told: why rigs could not be started, once a test has said so.
         compared: the verdicts of comparisons of the running test that did not hold.
@@ -47,6 +48,7 @@ class Session:
     names: tuple[str, ...] = ()
     wait: int = 0
     impairment: Impairment | None = None
+    villas_node: str | None = None
     told: list[RigError] = field(default_factory=list)
     compared: list[Verdict] = field(default_factory=list)
     _open: dict[str, RigProcess] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Session:
         impair: str | None = None,
         reports: Sequence[Path] = (),
         worker: str = "",
+        villas_node: str | None = None,
     ) -> Session:
         """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
         registry = Registry.of(root, folders)
@@ -81,7 +84,12 @@ class Session:
             impairment = parse(impair)
         recorder = Recorder(root, reports, impair or "", worker)
         recorder.check()
-        return cls(registry, root, recorder, tuple(dict.fromkeys(names)), wait, impairment)
+        program = shutil.which(villas_node) if villas_node else None
+        if villas_node is not None and program is None:
+            raise ConfigError(f"--villas-node={villas_node}: no program is there: give the path of villas-node")
+        return cls(
+            registry, root, recorder, tuple(dict.fromkeys(names)), wait, impairment, program and str(Path(program).absolute())
+        )
 
     def open(self, name: str) -> RigProcess:
         """Start a rig; RigError where it breaks."""

@@ -25,6 +25,14 @@ def program(name: str, package: str) -> str:
     return path
 
 
+def villas_node() -> str:
+    """Return the path of a villas-node program. No package has it for everybody, so it is never required."""
+    path = shutil.which("villas-node")
+    if path is None:
+        pytest.skip("needs villas-node on PATH, see docs/villas-node.md")
+    return path
+
+
 def module(name: str, extra: str) -> None:
     """Make sure that a module can be imported."""
     if importlib.util.find_spec(name) is None:

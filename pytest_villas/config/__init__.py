@@ -7,11 +7,11 @@
 """
 
 from pytest_villas.config.checks import lint
-from pytest_villas.config.dumping import dump
+from pytest_villas.config.dumping import dump, dump_engine
 from pytest_villas.config.endpoint import Endpoint
 from pytest_villas.config.finding import Finding
 from pytest_villas.config.loading import load
 from pytest_villas.config.model import Config, Direction, Node
 from pytest_villas.config.relocation import relocate
 
-__all__ = ["Config", "Direction", "Endpoint", "Finding", "Node", "dump", "lint", "load", "relocate"]
+__all__ = ["Config", "Direction", "Endpoint", "Finding", "Node", "dump", "dump_engine", "lint", "load", "relocate"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,31 @@ def dump(config: Config, path: str | os.PathLike[str]) -> None:
         path.write_text(json.dumps(root, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     except ValueError as error:
         raise ConfigError(f"{path}: a value of {config.path} cannot be said in JSON: {error}") from None
+
+
+def dump_engine(node: Node, path: Path, publish: str, subscribe: str) -> None:
+    """Write the configuration of a VILLASnode process that runs one node and hands its samples on, both ways.
+
+    A second node publishes at `publish`, in protobuf, what the node receives; what it gets from `subscribe` the node
+    publishes. The hooks of the node are its own. VILLASnode's built-in ones are off, as a node is to say what it received: they
+    would drop a sample that came twice. Raises ConfigError for a node with different formats in and out.
+    """
+    inside = "plumbing" if node.name != "plumbing" else "plumbing_"
+    described = _node(Path("--villas-node"), node) | {"enabled": True}
+    for key, direction in (("in", node.input), ("out", node.output)):
+        described[key] |= {"builtin": False} | ({"hooks": list(direction.hooks)} if direction.hooks else {})
+    plumbing = {
+        "type": "nanomsg",
+        "format": "protobuf",
+        "in": _direction(replace(node.output, endpoints=(subscribe,), builtin=False)),
+        "out": {"endpoints": [publish]},
+    }
+    paths = [
+        {"in": source, "out": destination, "builtin": False, "original_sequence_no": True, "queuelen": 8192}
+        for source, destination in ((node.name, inside), (inside, node.name))
+    ]
+    root = {"http": {"enabled": False}, "hugepages": 0, "nodes": {node.name: described, inside: plumbing}, "paths": paths}
+    path.write_text(json.dumps(root, indent=2) + "\n", encoding="utf-8")
 
 
 def _node(origin: Path, node: Node) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from pytest_villas import config
-from pytest_villas.config import Config, Direction
+from pytest_villas.config import Config, Direction, Node
 from pytest_villas.config.endpoint import Endpoint
 from pytest_villas.links.node import VillasNode
 
@@ -18,9 +18,10 @@ from pytest_villas.links.node import VillasNode
 class NodeBench:
     """Opens nodes by config and name, and closes them all."""
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
-        """Look configs up with `find`."""
+    def __init__(self, find: Callable[[str], Path], spin: Callable[[Node], VillasNode] = VillasNode) -> None:
+        """Look configs up with `find`, and open their nodes with `spin`."""
         self._find = find
+        self._spin = spin
         self._stack = ExitStack()
         self._nodes: list[VillasNode] = []
         self._moved: dict[Path, Config] = {}
@@ -40,7 +41,7 @@ class NodeBench:
         """
         file = self._find(str(path))
         loaded = self._moved_config(file) if move else config.load(file)
-        node = self._stack.enter_context(VillasNode(loaded.nodes[name]))
+        node = self._stack.enter_context(self._spin(loaded.nodes[name]))
         self._nodes.append(node)
         for each in self._nodes:
             bound = [key for other in self._nodes for key in _keys(other.node.output)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import select
 import time
-from typing import Self
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 
 from pytest_villas import formats
 from pytest_villas.config import Node
 from pytest_villas.errors import DecodeError, LinkError, LinkTimeout
+from pytest_villas.formats import Codec
 from pytest_villas.links.link import Losses
 from pytest_villas.links.nanomsg import QUEUE, NanomsgLink
 from pytest_villas.samples import Samples, signals_of
@@ -19,6 +21,60 @@ from pytest_villas.units import duration, format_duration, s
 _BURST = QUEUE // 4
 """Messages that `write` sends before it waits for the queue to empty, so that none is dropped."""
 _FLUSH_NS = 5 * s
+_GLANCE_S = 0.1
+"""How often `read` looks whether the engine still lives."""
+
+
+class Engine(Protocol):
+    """What carries the messages of a node: our own sockets, or a real VILLASnode that is between them and us."""
+
+    link: NanomsgLink
+    reader: Codec
+    """How `link` says what the node received."""
+    pause_s: float
+    """How long to wait before each message, so that the engine does not lose it."""
+
+    def payloads(self, samples: Samples, messages: list[bytes]) -> list[bytes]:
+        """Return what to send over `link` so that the node publishes these samples, which in its format are `messages`."""
+
+    def check(self) -> None:
+        """Raise RigError where it died, DecodeError where it refused messages since the last time it was asked."""
+
+    def wait_connected(self, timeout: int, subscribers: int | None, publishers: int | None) -> None:
+        """Wait until peers of the node are there, as `NanomsgLink.wait_connected`."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+@dataclass
+class Embedded:
+    """Sockets of our own."""
+
+    link: NanomsgLink
+    reader: Codec
+    pause_s: float = 0.0
+
+    @classmethod
+    def open(cls, node: Node) -> Self:
+        """Bind and connect what the node does."""
+        reader = formats.codec(node.input.format, node.input.signals)
+        return cls(NanomsgLink(node.output.endpoints, node.input.endpoints).open(), reader)
+
+    def payloads(self, samples: Samples, messages: list[bytes]) -> list[bytes]:  # noqa: ARG002 - see `Engine`
+        """They are published as they are."""
+        return messages
+
+    def check(self) -> None:
+        """There is nothing that could die."""
+
+    def wait_connected(self, timeout: int, subscribers: int | None, publishers: int | None) -> None:
+        """See `Engine`."""
+        self.link.wait_connected(timeout, subscribers, publishers)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self.link.close()
 
 
 class VillasNode:
@@ -28,15 +84,15 @@ class VillasNode:
     read that meets it, and is gone with it; the samples around it are kept.
     """
 
-    def __init__(self, node: Node, *, max_bytes: int = 1500) -> None:
+    def __init__(self, node: Node, *, max_bytes: int = 1500, engine: Engine | None = None) -> None:
         """Open the node. Messages above `max_bytes` are refused, since a VILLASnode node cannot take them."""
         self.node = node
         self._writer = formats.codec(node.output.format, node.output.signals)
-        self._reader = formats.codec(node.input.format, node.input.signals)
         self._max_bytes = max_bytes
         self._waiting: list[Samples] = []
         self._epoch = time.time_ns() - time.monotonic_ns()
-        self._link = NanomsgLink(node.output.endpoints, node.input.endpoints).open()
+        self._engine = engine or Embedded.open(node)
+        self._link, self._reader = self._engine.link, self._engine.reader
 
     def __enter__(self) -> Self:
         """Return the node."""
@@ -48,7 +104,7 @@ class VillasNode:
 
     def wait_connected(self, timeout: float = 5.0, subscribers: int | None = None, publishers: int | None = None) -> None:
         """Wait until peers are there, by default one subscriber and every publisher; LinkTimeout after `timeout` s."""
-        self._link.wait_connected(duration(timeout * s), subscribers, publishers)
+        self._engine.wait_connected(duration(timeout * s), subscribers, publishers)
 
     def write(self, samples: Samples) -> None:
         """Publish samples, as many in a message as `out.vectorize` says.
@@ -61,9 +117,11 @@ class VillasNode:
         if self.node.output.signals == signals_of(None):
             samples = samples.padded()
         messages = formats.messages(self._writer, samples, per_message=self.node.output.vectorize, max_bytes=self._max_bytes)
-        for start in range(0, len(messages), _BURST):
-            for message in messages[start : start + _BURST]:
-                if not self._link.send(message):
+        payloads = self._engine.payloads(samples, messages)
+        for start in range(0, len(payloads), _BURST):
+            for payload in payloads[start : start + _BURST]:
+                time.sleep(self._engine.pause_s)
+                if not self._link.send(payload):
                     raise LinkError(f"node {self.node.name!r}: the send queue is full")
             self._flush()
 
@@ -73,16 +131,21 @@ class VillasNode:
         Of a node whose config declares no signals, as many signals are returned as came.
 
         Raises LinkTimeout where fewer come within `timeout` s; those that came wait for the next read. Raises
-        DecodeError for a message that is not in the node's format.
+        DecodeError for a message that is not in the node's format, and RigError where the real VILLASnode that is the
+        node's engine died.
         """
         end = time.monotonic_ns() + duration(timeout * s)
-        while (have := sum(map(len, self._waiting))) < count:
+        while True:
+            self._engine.check()
+            if (have := sum(map(len, self._waiting))) >= count:
+                break
             left = end - time.monotonic_ns()
-            if left <= 0 or not select.select([self._link.fileno()], (), (), left / s)[0]:
+            if left <= 0:
                 raise LinkTimeout(
                     f"node {self.node.name!r}: {have} of {count} samples came within {format_duration(timeout * s)}"
                 )
-            self._take()
+            if select.select([self._link.fileno()], (), (), min(left / s, _GLANCE_S))[0]:
+                self._take()
         joined = Samples.concat(self._waiting) if self._waiting else self._reader.decode_many([]).samples
         self._waiting = [joined[count:]] if len(joined) > count else []
         taken = joined[:count]
@@ -94,7 +157,7 @@ class VillasNode:
 
     def close(self) -> None:
         """Close the sockets; what was written is given half a second to leave."""
-        self._link.close()
+        self._engine.close()
 
     def _take(self) -> None:
         """Move what has arrived from the link to the waiting samples."""
@@ -112,6 +175,7 @@ class VillasNode:
     def _flush(self) -> None:
         end = time.monotonic_ns() + _FLUSH_NS
         while self._link.losses().send_queue:
+            self._engine.check()
             if time.monotonic_ns() >= end:
                 raise LinkTimeout(f"node {self.node.name!r}: a subscriber reads too slowly, its queue did not empty")
             time.sleep(0.001)

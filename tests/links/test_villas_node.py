@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,15 +96,22 @@ def test_a_long_write_loses_nothing(villas_node: Spin, tmp_path: Path) -> None:
     assert right.read(count, timeout=10).sequence.tolist() == list(range(count))
 
 
-def test_vectorize_puts_several_samples_into_a_message(villas_node: Spin, tmp_path: Path) -> None:
+def test_vectorize_puts_several_samples_into_a_message(villas_node: Spin, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     left = villas_node(two(tmp_path, settings="vectorize = 4,"), "left", move=True)
     listener = NanomsgLink([], left.node.output.endpoints).open()
     try:
         left.wait_connected(subscribers=1, publishers=0)
-        left.write(TEN)
-        assert wait_until(lambda: listener.losses().receive_queue == 3, 5)
-        messages = [listener.receive() for _ in range(3)]
-        assert [message[1].count(b"sequence") for message in messages if message is not None] == [4, 4, 2]
+        if pytestconfig.getoption("--villas-node") is None:
+            left.write(TEN)
+            expected = [4, 4, 2]
+        else:
+            with pytest.raises(EncodeError, match="would hold the last 2 of 10 back"):
+                left.write(TEN)
+            left.write(TEN[:8])
+            expected = [4, 4]
+        assert wait_until(lambda: listener.losses().receive_queue == len(expected), 5)
+        messages = [listener.receive() for _ in expected]
+        assert [message[1].count(b"sequence") for message in messages if message is not None] == expected
     finally:
         listener.close()
 
@@ -137,10 +145,16 @@ def test_a_foreign_message_is_an_error_and_the_samples_around_it_are_kept(villas
         stranger.wait_connected(5 * 10**9)
         for message in (b'[{"sequence": 1, "data": [1.0, 2.0]}]', b"\xffhello", b"", b'[{"sequence": 2, "data": [3.0, 4.0]}]'):
             stranger.send(message)
-        assert wait_until(lambda: node.losses().receive_queue == 4, 5)
-        with pytest.raises(DecodeError, match="2 of 4 messages"):
-            node.read(4, timeout=5)
-        assert node.read(2, timeout=5).sequence.tolist() == [1, 2]
+        errors = 0
+        for _ in range(3):
+            try:
+                received = node.read(2, timeout=5)
+                break
+            except DecodeError as error:
+                assert re.search(r"'left': (\d of \d messages: json|villas-node refused \d messages)", str(error))  # noqa: PT017
+                errors += 1
+        assert errors in (1, 2)
+        assert received.sequence.tolist() == [1, 2]
     finally:
         stranger.close()
 
