@@ -8,6 +8,7 @@ import select
 import struct
 import termios
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -59,20 +60,31 @@ class Port(Protocol):
 def open_serial(line: SerialLine) -> Any:
     """Open a port by pyserial, for us alone where that can be had. Raises LinkError with the cause and a remedy."""
     try:
-        return serial.serial_for_url(
-            line.port,
-            baudrate=line.baudrate,
-            bytesize=line.bytesize,
-            parity=line.parity[0].upper(),
-            stopbits=line.stopbits,
-            rtscts=line.rtscts,
-            xonxoff=line.xonxoff,
-            dsrdtr=line.dsrdtr,
-            exclusive=True,
-            timeout=0.2,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pyserial starts threads in an old way
+            return serial.serial_for_url(
+                line.port,
+                baudrate=line.baudrate,
+                bytesize=line.bytesize,
+                parity=line.parity[0].upper(),
+                stopbits=line.stopbits,
+                rtscts=line.rtscts,
+                xonxoff=line.xonxoff,
+                dsrdtr=line.dsrdtr,
+                exclusive=True,
+                timeout=0.2,
+            )
     except (serial.SerialException, OSError, ValueError, termios.error) as error:
         raise LinkError(explain(line, error)) from error
+
+
+def close_serial(opened: Any) -> None:
+    """Close a port of pyserial, which leaves a socket open whose other side is gone."""
+    behind: Any = getattr(opened, "_socket", None)
+    with suppress(OSError, serial.SerialException):
+        opened.close()
+    if behind is not None:
+        behind.close()
 
 
 class DescriptorPort:
@@ -136,8 +148,7 @@ class DescriptorPort:
         if self._tty:
             with suppress(OSError):  # gone already
                 fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
-        with suppress(OSError, serial.SerialException):
-            self._serial.close()
+        close_serial(self._serial)
 
     def _counts(self) -> dict[str, int]:
         if not self._tty:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import serial
 
-from pytest_villas.links.serial_port import Gone
+from pytest_villas.links.serial_port import Gone, close_serial
 
 _STAMP: Final = struct.Struct("q")
 _CHUNK: Final = 4096
@@ -83,8 +83,7 @@ class ThreadPort:
         with suppress(OSError):
             self._ours.shutdown(socket.SHUT_RD)
         self._threads[0].join(_LINGER_S)
-        with suppress(OSError, serial.SerialException):
-            self._serial.close()
+        close_serial(self._serial)
         for end in (self._ours, self._theirs):
             end.close()
 
