@@ -50,12 +50,13 @@ class Capacity:
 def _check(due: Int64s, times: Sequence[int], what: str, line: str) -> None:
     longest, span = max(times), int(due[-1] - due[0])
     waits = np.array(departures(due.tolist(), times)) - times - due
-    if sum(times[:-1]) <= span and waits.max() <= _BACKLOG * longest:
+    # times are rounded to ns
+    if sum(times[:-1]) <= span + len(times) and waits.max() <= _BACKLOG * longest:
         return
     rate = s / float(np.median(np.diff(due)))
     raise EncodeError(
         f"the stimulus does not fit onto the line: at {rate:.4g} Hz it has {format_duration(s / rate)} for each sample, and {what} "
-        f"takes {format_duration(longest)} ({line}); the highest rate that fits is {_rounded_down(s / longest):g} Hz: lower the "
+        f"takes {format_duration(longest)} ({line}); the highest rate that fits is {_rounded_down(s / (longest - 0.5)):g} Hz: lower the "
         f"rate or the number of signals, or take a higher baud rate or a shorter format"
     )
 
