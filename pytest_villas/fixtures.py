@@ -79,7 +79,7 @@ def _rig(
         new_folder=lambda: session.new_folder(request.node.name),
         record=log.ran,
         progress=progress,
-        impair=impairment.keeping(match.tag, match.step) if impairment else as_it_came,
+        impair=impairment.keeping(match.tag, match.step, *match.history) if impairment else as_it_came,
         about=about,
     )
     progress.end()

@@ -10,9 +10,9 @@ For each phase, with the source's voltage v and the fault as inputs, the load's 
                              C 20 µF  R 20 Ω   fault 1 Ω
                                  ┴       ┴          ┴
 
-`tag` goes through unchanged, and `step` counts the simulator's steps: with the two, everybody can tell which input each
-step took. DPsim samples its input at its own steps, as every real-time simulator does: of two samples that arrive within
-one step it takes the later one.
+`tag` goes through unchanged, `tag1` to `tag8` are what it was one to eight steps before, and `step` counts the simulator's
+steps: with them everybody can tell which input each step took, also where a response was lost. DPsim samples its input at its own steps, as every real-time simulator does: of two samples that arrive within
+one step it takes the later one. It takes it over with one step, and computes with it in the next.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from pytest_villas import Samples, Signal, config, recordings
 R_LINE, L_LINE, C_LOAD, R_LOAD, R_FAULT = 0.5, 5e-3, 20e-6, 20.0, 1.0
 R_OPEN = 1e6
 PHASES = "abc"
+TAGS = ("tag", *(f"tag{back}" for back in range(1, 9)))
 OUTPUTS = (*(Signal(f"u{p}", "V") for p in PHASES), *(Signal(f"i{p}", "A") for p in PHASES))
 
 
@@ -69,8 +70,9 @@ class Grid:
             part(ph1.Resistor, f"load_r_{p}", [load, ground], R_LOAD)
             self.faults.append(part(ph1.Switch, f"fault_{p}", [load, ground], R_OPEN, R_FAULT, False))
             self.voltages.append(load)
+        self._fault = False
         self.echoes = {}
-        for name in ("tag", "step"):  # a source on a resistor of its own: its voltage comes out as it went in
+        for name in ("head", "step", *TAGS):  # a source on a resistor of its own: its voltage comes out as it went in
             terminal = node(name)
             source = part(ph1.VoltageSource, f"{name}_source", [ground, terminal], 0j, 0)
             part(ph1.Resistor, f"{name}_r", [terminal, ground], 1.0)
@@ -81,11 +83,62 @@ class Grid:
         self.simulation.set_time_step(1 / rate)
         self.simulation.set_final_time(1e12)
 
+    def step(self, volts: list[complex], fault: bool) -> None:
+        """Advance by one step with these voltages of the sources and this state of the fault."""
+        for source, volt in zip(self.sources, volts, strict=True):
+            source.attr("V_ref").set(volt)
+        if fault != self._fault:
+            self._fault = fault
+            for switch in self.faults:
+                (switch.close if fault else switch.open)()
+        self.simulation.next()
+
     def outputs(self) -> list[Any]:
         """Return the attributes of `OUTPUTS`, in that order."""
         return [n.attr("v").derive_coeff(0, 0) for n in self.voltages] + [
             line.attr("i_intf").derive_coeff(0, 0) for line in self.lines
         ]
+
+
+class Inbox:
+    """What came in last, beside the circuit: DPsim hands a message over signal by signal, while it steps.
+
+    So a step may find the first signals of one message beside the last ones of the message before. `head` and `tag` carry
+    the same number: where both have come, all between them is of one message.
+    """
+
+    def __init__(self, villas: Any, inputs: dict[str, int], head: Any) -> None:
+        """Import every signal of the node, in this order.
+
+        `head` is an attribute of the circuit: DPsim leaves out what it takes for useless, which is the whole import where
+        nothing of it goes into the circuit.
+        """
+        names = (*(f"v{p}" for p in PHASES), "fault", "tag")
+        self._kept = [_unconnected(boolean=name == "fault") for name in names]
+        self._attributes = [head, *(attribute for _, attribute in self._kept)]
+        for name, attribute in zip(("head", *names), self._attributes, strict=True):
+            villas.import_attribute(attribute, inputs[name], False, False)
+        self._newest: tuple[list[complex], bool, float] = ([0j] * len(PHASES), False, 0.0)
+
+    def newest(self) -> tuple[list[complex], bool, float]:
+        """Return voltages, fault and tag of the newest message that is there whole."""
+        head, *volts, fault, tag = self._attributes
+        number = tag.get()
+        if head.get() == number:
+            # DPsim shows a boolean attribute to Python as text alone
+            self._newest = [volt.get() for volt in volts], str(fault) != "0", number.real
+        return self._newest
+
+
+def _unconnected(*, boolean: bool) -> tuple[Any, Any]:
+    """Return a component that is in no circuit, and its attribute that can be set from outside."""
+    if boolean:
+        switch = dpsimpy.emt.ph1.Switch("inbox")
+        switch.set_parameters(R_OPEN, R_FAULT, False)
+        return switch, switch.attr("is_closed")
+    source = dpsimpy.emt.ph1.VoltageSource("inbox")
+    source.set_parameters(0j, 0)
+    return source, source.attr("V_ref")
 
 
 def solve(stimulus: Samples, rate: float) -> Samples:
@@ -96,15 +149,8 @@ def solve(stimulus: Samples, rate: float) -> Samples:
     fault = stimulus["fault"].astype(bool) if "fault" in stimulus.names else np.zeros(len(stimulus), bool)
     result = np.empty((len(stimulus), len(OUTPUTS)))
     grid.simulation.start()
-    closed = False
     for k in range(len(stimulus)):
-        for source, volt in zip(grid.sources, volts[k], strict=True):
-            source.attr("V_ref").set(complex(volt))
-        if fault[k] != closed:
-            closed = bool(fault[k])
-            for switch in grid.faults:
-                (switch.close if closed else switch.open)()
-        grid.simulation.next()
+        grid.step(volts[k].tolist(), bool(fault[k]))
         result[k] = [attribute.get() for attribute in outputs]
     return Samples(list(result.T), OUTPUTS, origin=stimulus.origin, sequence=stimulus.sequence)
 
@@ -117,11 +163,7 @@ def run(path: Path, name: str, rate: float) -> None:
     grid = Grid(rate)
     villas = dpsimpyvillas.InterfaceVillas(name=name, config=json.dumps(_embedded(node)))
     inputs = {signal.name: i for i, signal in enumerate(node.input.signals)}
-    for p, source in zip(PHASES, grid.sources, strict=True):
-        villas.import_attribute(source.attr("V_ref"), inputs[f"v{p}"], False, False)
-    for switch in grid.faults:
-        villas.import_attribute(switch.attr("is_closed"), inputs["fault"], False, False)
-    villas.import_attribute(grid.echoes["tag"][0].attr("V_ref"), inputs["tag"], False, False)
+    inbox = Inbox(villas, inputs, grid.echoes["head"][0].attr("V_ref"))
     attributes = dict(zip((signal.name for signal in OUTPUTS), grid.outputs(), strict=True))
     attributes |= {echo: terminal.attr("v").derive_coeff(0, 0) for echo, (_, terminal) in grid.echoes.items()}
     for i, signal in enumerate(node.output.signals):
@@ -129,20 +171,28 @@ def run(path: Path, name: str, rate: float) -> None:
     grid.simulation.add_interface(villas)
     grid.simulation.start()
     wake = _receive_descriptor()
-    step = grid.echoes["step"][0].attr("V_ref")
-    period, start, k = 1e9 / rate, time.monotonic_ns(), 0
-    # where steps follow too closely, after a stall, DPsim's writing thread publishes only the last of them
-    breath = period / 4
+    step, *tags = (grid.echoes[name][0].attr("V_ref") for name in ("step", *TAGS))
+    taken = [0.0] * len(TAGS)
+    period, k = round(1e9 / rate), 0
+    due = time.monotonic_ns() + period
     while True:
         # one message is read for each signal: twice a step, lest those that waited out a stall stay in the queue
         os.eventfd_write(wake, 1)
-        left = max(start + int(k * period) - time.monotonic_ns(), breath)
+        left = due - time.monotonic_ns()
+        if left < period / 2:
+            # an overrun: time lost is not caught up, since of steps that follow too closely DPsim publishes only the last
+            due, left = due - left + period // 2, period // 2
         time.sleep(left / 2e9)
         os.eventfd_write(wake, 1)
-        time.sleep(left / 2e9)
+        time.sleep(max(due - time.monotonic_ns(), 0) / 1e9)
+        due += period
         k += 1
+        volts, fault, tag = inbox.newest()
+        taken = [tag, *taken[:-1]]
         step.set(complex(k))
-        grid.simulation.next()
+        for attribute, number in zip(tags, taken, strict=True):
+            attribute.set(complex(number))
+        grid.step(volts, fault)
 
 
 def _embedded(node: config.Node) -> dict[str, Any]:

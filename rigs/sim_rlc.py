@@ -7,7 +7,7 @@ Each phase is of second order, in discrete state space for an input that is held
 
     d/dt [i, u] = [[-R/L, -1/L], [1/C, -G/C]] [i, u] + [1/L, 0] v,   G = 1/20 S, and 1/1 S more during a fault
 
-`tag` goes through unchanged and `step` counts the steps. Of two samples that arrive within one step the later one counts.
+`tag` goes through unchanged, `tag1` to `tag8` are what it was one to eight steps before, and `step` counts the steps. Of two samples that arrive within one step the later one counts.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import numpy.typing as npt
 from scipy.linalg import expm
 
 from pytest_villas import Samples, Signal, config, recordings
-from pytest_villas.links import NanomsgLink
+from pytest_villas.links import choose
 
 R_LINE, L_LINE, C_LOAD, G_LOAD, G_FAULT = 0.5, 5e-3, 20e-6, 1 / 20, 1 / 1
+HISTORY = 8
 PHASES = "abc"
 OUTPUTS = (*(Signal(f"u{p}", "V") for p in PHASES), *(Signal(f"i{p}", "A") for p in PHASES))
 Matrix = npt.NDArray[np.float64]
@@ -73,14 +74,18 @@ def run(path: Path, name: str, rate: float) -> None:
     node = config.load(path).nodes[name]
     if (node.input.format, node.output.format) != ("json", "json"):
         sys.exit(f"{path}: nodes.{name}.format: the plant speaks json only")
-    link = NanomsgLink(publish=node.output.endpoints, subscribe=node.input.endpoints).open()
+    link = choose(node.output.endpoints, node.input.endpoints).open()
     names = [signal.name for signal in node.input.signals]
-    plant, inputs, step = Plant(rate), dict.fromkeys(names, 0), 0
-    period, start = 1e9 / rate, time.monotonic_ns()
+    plant, inputs, step, taken = Plant(rate), dict.fromkeys(names, 0), 0, [0] * (HISTORY + 1)
+    period = round(1e9 / rate)
+    due = time.monotonic_ns()
     while True:
-        left = start + int(step * period) - time.monotonic_ns()
+        due += period
+        left = due - time.monotonic_ns()
         if left > 0:
             time.sleep(left / 1e9)
+        else:
+            due -= left  # an overrun: time lost is not caught up
         newest = None
         while (message := link.receive()) is not None:
             newest = message[1]
@@ -88,7 +93,8 @@ def run(path: Path, name: str, rate: float) -> None:
             inputs = dict(zip(names, json.loads(newest)[-1]["data"], strict=True))
         outputs = plant.step(np.array([inputs[f"v{p}"] for p in PHASES]), bool(inputs["fault"])).tolist()
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-        data = [*outputs, inputs["tag"], step + 1]
+        taken = [inputs["tag"], *taken[:-1]]
+        data = [*outputs, step + 1, *taken]
         link.send(json.dumps([{"ts": {"origin": [seconds, nanoseconds]}, "sequence": step, "data": data}]).encode())
         step += 1
 

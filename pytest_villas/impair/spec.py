@@ -41,7 +41,7 @@ class Impairment:
         return self.text
 
     def keeping(self, *names: str | None) -> Impairment:
-        """Return the same for a rig with these channels that carry no signal: its `tag` and its `step`, if it has them."""
+        """Return the same for a rig with these channels that carry no signal: its `tag`, `step` and `history`."""
         return replace(self, kept=frozenset(filter(None, names)))
 
     def __call__(self, exchange: Exchange) -> Exchange:

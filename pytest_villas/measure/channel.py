@@ -50,6 +50,7 @@ class ChannelFidelity:
     _reference: Column = field(repr=False)
     _response: Column = field(repr=False)
     _side: Comparison = field(repr=False)
+    _doubt: str = field(default="", repr=False)
 
     @property
     def gain_error(self) -> Estimate:
@@ -150,6 +151,8 @@ class ChannelFidelity:
     def _complete(self, verdict: Verdict, missing: int) -> Verdict:
         """Keep a PASS from being given for samples that nobody has seen."""
         why = "; ".join(filter(None, (verdict.why, self._side.aligned.note)))
+        if self._doubt and verdict.outcome is Outcome.FAIL:
+            return replace(verdict, why="; ".join(filter(None, (self._doubt, why))), outcome=Outcome.INCONCLUSIVE)
         short = verdict.outcome is Outcome.PASS and self._side.aligned.missing.size > missing
         return replace(verdict, why=why, outcome=Outcome.INCONCLUSIVE if short else verdict.outcome)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -79,6 +79,7 @@ def fidelity(
     match: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     search: tuple[float, float] | None = None,
     times: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    doubt: str = "",
 ) -> Fidelity:
     """Compare a response with its reference.
 
@@ -97,6 +98,7 @@ def fidelity(
             period (three phases less than a third: a delay of a third looks like phases that were exchanged in a ring).
         times: int64 ns stamps for reference and response; by default `origin` (or `received`, where there is none) of the
             reference and `received` (or `origin`) of the response.
+        doubt: why the reference may be wrong, if so. What disagrees with it is then INCONCLUSIVE and no FAIL.
 
     Raises SignalError for channels that one side does not have, no channel in common, and pairs that do not fit.
     """
@@ -117,8 +119,10 @@ def fidelity(
     judged = []
     for name in names:
         pair = reference[name], response[name]
-        estimates = _numeric(name, pair, side, timing[name]) if name in timing else _discrete(name, pair, side.aligned)
-        judged.append(ChannelFidelity(name, reference.signals[reference.index(name)].type, *estimates, *pair, side))
+        found = _numeric(name, pair, side, timing[name]) if name in timing else _discrete(name, pair, side.aligned)
+        nrmse, gain, offset, lag, growth = (replace(estimate, doubt=doubt) for estimate in found[:5])
+        kind = reference.signals[reference.index(name)].type
+        judged.append(ChannelFidelity(name, kind, nrmse, gain, offset, lag, growth, *found[5:], *pair, side, doubt))
     judged.sort(key=lambda channel: -channel.badness)
     delay, drift = _timing_estimates("fidelity", side.joint, len(response))
     aligned = side.aligned

@@ -190,6 +190,7 @@ class Estimate(Measure):
         interval: lower and upper bound, where they are not symmetric.
         confidence: of that interval; else it follows from k for a normal distribution.
         invalid: what makes the measurement invalid, if anything: INVALID.
+        doubt: why what it was held against may be wrong, if so: then nothing is a FAIL, but INCONCLUSIVE.
     """
 
     what: str
@@ -204,6 +205,7 @@ class Estimate(Measure):
     interval: tuple[float, float] | None = None
     confidence: float | None = None
     invalid: str = ""
+    doubt: str = ""
 
     @property
     def lower(self) -> float:
@@ -241,7 +243,7 @@ class Estimate(Measure):
         if all(holds):
             return Outcome.PASS, self.why
         if not any(holds):
-            return Outcome.FAIL, self.why
+            return (Outcome.INCONCLUSIVE, self.doubt) if self.doubt else (Outcome.FAIL, self.why)
         return Outcome.INCONCLUSIVE, "the limit lies within the uncertainty"
 
     def __float__(self) -> float:
@@ -255,7 +257,7 @@ class Estimate(Measure):
         confidence = self.confidence if self.interval or exact else math.erf(self.k / math.sqrt(2))
         return Estimate(
             f"abs({self.what})", abs(self.value), self.unit, 0.0, self.k, self.n, self.floor, self.status, self.why,
-            None if exact else (low, sizes[1]), confidence, self.invalid,
+            None if exact else (low, sizes[1]), confidence, self.invalid, self.doubt,
         )  # fmt: skip
 
     def __repr__(self) -> str:

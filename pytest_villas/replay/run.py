@@ -32,7 +32,7 @@ class Matching:
     Attributes:
         by: what both sides have in common.
         bits: width of sequence numbers.
-        tag, step: the signals of a rig with a clock of its own; see `[match]`.
+        tag, step, history: the signals of a rig with a clock of its own; see `[match]`.
         late_after: ns after which a response counts as lost.
         clock: that of the stamps which responses carry.
         warm_up, cool_down: ns that do not count for latency.
@@ -42,6 +42,7 @@ class Matching:
     bits: int = 63
     tag: str | None = None
     step: str | None = None
+    history: tuple[str, ...] = ()
     late_after: int = 1_000_000_000
     clock: Clock = field(default_factory=Clock)
     warm_up: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class Stimulus:
         return self.samples.replace(origin=self.due + start)
 
 
-def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tag: str | None = None, lead: int = 0) -> Stimulus:
+def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tags: Collection[str] = (), lead: int = 0) -> Stimulus:
     """Fit a stimulus to the signals that the rig's node declares.
 
     Signals are found by name where the stimulus has a name of the node's, else they count by position. A signal that the
@@ -43,7 +44,7 @@ def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tag: 
         stimulus: with origin stamps, of which only the differences count.
         signals: what the node takes.
         first: number of the first message; numbers go on over a session, since a VILLASnode takes a lower one for a restart.
-        tag: the signal that carries the number through the rig, if any.
+        tags: the signals that carry the number to the rig.
         lead: for so many ns before the stimulus every signal is at rest: at its `init`, else 0.
 
     Raises EncodeError naming the signal, and what would be right.
@@ -57,8 +58,8 @@ def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tag: 
     count = before + len(stimulus)
     sequence = np.arange(first, first + count)
     columns = []
-    for signal, given in zip(signals, _sources(stimulus, signals, tag), strict=True):
-        if signal.name == tag:
+    for signal, given in zip(signals, _sources(stimulus, signals, tags), strict=True):
+        if signal.name in tags:
             columns.append(_tag_column(signal, sequence))
             continue
         column = np.full(count, _rest(signal), signal.type.dtype)
@@ -87,8 +88,8 @@ def _schedule(stimulus: Samples) -> tuple[Int64s, int]:
     return due, int(np.median(steps)) if steps.size else 1_000_000
 
 
-def _sources(stimulus: Samples, signals: tuple[Signal, ...], tag: str | None) -> list[Column | None]:
-    wanted = [signal.name for signal in signals if signal.name != tag]
+def _sources(stimulus: Samples, signals: tuple[Signal, ...], tags: Collection[str]) -> list[Column | None]:
+    wanted = [signal.name for signal in signals if signal.name not in tags]
     if set(stimulus.names) & set(wanted):
         for name in stimulus.names:
             if name not in wanted:

@@ -32,12 +32,14 @@ class LaunchSection(Section, frozen=True):
     """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}`, or `{port}` and `{baudrate}`
     of a serial link, are replaced.
 
-    `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output.
+    `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output. With `realtime`
+    it is scheduled as SCHED_FIFO, where the operating system allows; its log says where not.
     """
 
     command: tuple[str, ...] = ()
     ready: str = "sample"
     timeout: str = "20 s"
+    realtime: bool = False
 
 
 class MatchSection(Section, frozen=True):
@@ -45,13 +47,18 @@ class MatchSection(Section, frozen=True):
 
     `by` is `sequence`, `origin` or `waveform`. A rig that steps by its own clock keeps neither stamp; where it passes
     a value through unchanged, `tag` names the signal that carries the stimulus' number there and back, and `step` the
-    signal in which the rig counts its own steps.
+    signal in which the rig counts its own steps. `history` names signals in which it repeats the numbers that it had
+    taken one, two, ... steps before, so that a response that is lost does not hide what the rig took. `head` names a
+    second signal that carries the number to the rig, for one that takes messages signal by signal: where it takes the head
+    first and the tag last, and both are the same, it has the whole of one message.
     """
 
     by: Literal["sequence", "origin", "waveform"] = "sequence"
     bits: Literal[16, 32, 64] = 64
     tag: str | None = None
     step: str | None = None
+    history: tuple[str, ...] = ()
+    head: str | None = None
     late_after: str = "1 s"
 
 

@@ -20,13 +20,16 @@ _LAST_LINES = 12
 class Process:
     """A rig's process under supervision, with its output in a log file."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
-        """Start the command; its standard output and error go to `log`."""
+    def __init__(self, name: str, command: Sequence[str], log: Path, *, realtime: bool = False) -> None:
+        """Start the command, with real-time scheduling if wanted and allowed; its standard output and error go to `log`."""
         self.name = name
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(_SUPERVISE), *command], stdin=subprocess.PIPE, stdout=output, stderr=output
+                [sys.executable, "-I", str(_SUPERVISE), *(["--realtime"] if realtime else []), *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
             )
 
     def check(self) -> None:

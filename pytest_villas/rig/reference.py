@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,22 +36,45 @@ def compute(command: Sequence[str], stimulus: Samples, folder: Path, timeout: in
     return recordings.open(folder / REFERENCE)
 
 
-def applied(stimulus: Samples, tag: Int64s, step: Int64s) -> tuple[Samples, Int64s]:
-    """Tell which sample of the stimulus a rig that samples it by its own clock took at each of its steps.
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a rig that samples its input by its own clock took at each of its steps.
+
+    Attributes:
+        inputs: one sample of the stimulus for each step from the first to the last response.
+        rows: for each response its row in `inputs`, int64.
+        guessed: rows of `inputs` that no response tells, int64.
+    """
+
+    inputs: Samples
+    rows: Int64s
+    guessed: Int64s
+
+
+def applied(stimulus: Samples, tag: Int64s, step: Int64s, history: Sequence[Int64s] = ()) -> Applied:
+    """Tell which sample of the stimulus the rig took at each of its steps.
 
     Args:
         stimulus: all samples sent, in the order of sending, with ascending `sequence`.
         tag: for each response the number that the rig had taken, shape (m,).
-        step: for each response the number of the rig's step, shape (m,), ascending; where steps are missing, because
-            their responses were lost, the tags between are taken to have gone on evenly.
+        step: for each response the number of the rig's step, shape (m,), ascending.
+        history: the numbers that it had taken one, two, ... steps before, each of shape (m,), -1 where it is not known.
 
-    Returns the stimulus, one sample for each step from the first to the last response, and for each response its row.
+    What neither a response nor the history of a later one tells is guessed: the numbers are taken to have gone on evenly.
+    Where the same number stands before and after such a gap, nothing else can have been taken in it, since numbers ascend.
     """
     rows = step - step[0]
-    grid = np.arange(rows[-1] + 1)
-    taken = np.rint(np.interp(grid, rows, tag)).astype(np.int64)
-    index = np.clip(np.searchsorted(stimulus.sequence, taken), 0, len(stimulus) - 1)
-    return stimulus[index].replace(sequence=grid, origin=grid), rows
+    known = np.full(rows[-1] + 1, -1)
+    for back, numbers in reversed(tuple(enumerate((tag, *history)))):
+        told = (rows >= back) & (numbers >= 0)
+        known[rows[told] - back] = numbers[told]
+    grid, where = np.arange(known.size), np.flatnonzero(known >= 0)
+    even = np.interp(grid, where, known[where])
+    before = known[where[np.searchsorted(where, grid, side="right") - 1]]
+    after = known[where[np.minimum(np.searchsorted(where, grid), where.size - 1)]]
+    index = np.clip(np.searchsorted(stimulus.sequence, np.rint(even).astype(np.int64)), 0, len(stimulus) - 1)
+    inputs = stimulus[index].replace(sequence=grid, origin=grid)
+    return Applied(inputs, rows, np.flatnonzero((known < 0) & (before != after)))
 
 
 def substitute(word: str, values: dict[str, str]) -> str:

@@ -82,7 +82,7 @@ class RigProcess:
             return
         words = {"python": sys.executable, **ours.words}
         command = [substitute(word, words) for word in launch.command]
-        self._process = Process(self.name, command, folder / RIG_LOG)
+        self._process = Process(self.name, command, folder / RIG_LOG, realtime=launch.realtime)
         if comes is not None:
             self._process.wait(comes.exists, duration(launch.timeout), f"it made no port at {comes}")
         if launch.ready != "sample":
@@ -101,11 +101,16 @@ class RigProcess:
                 break
             except LinkTimeout as error:
                 if time.monotonic_ns() > end:
-                    raise RigError(f"rig {self.name!r} does not answer within {format_duration(limit)}: {error}") from None
+                    why = f"rig {self.name!r} does not answer within {format_duration(limit)}: {error}"
+                    raise RigError(why + self._last_words()) from None
         while launched and self.file.launch.ready == "sample" and not self._worker.hear(_SLICE_NS):
             self.check()
             if time.monotonic_ns() > end:
-                raise RigError(f"rig {self.name!r} is connected and sent no sample within {format_duration(limit)}")
+                why = f"rig {self.name!r} is connected and sent no sample within {format_duration(limit)}"
+                raise RigError(why + self._last_words())
+
+    def _last_words(self) -> str:
+        return f"; the end of {self._process.log}:\n{self._process.last_lines()}" if self._process else ""
 
     def check(self) -> None:
         """Raise RigError where the rig's process has died."""
@@ -118,7 +123,13 @@ class RigProcess:
         assert self._face is not None
         self.check()
         match, settings = self.file.match, self.file.replay
-        prepared = prepare(stimulus, self.stimulus_signals, first=self._number, tag=match.tag, lead=duration(settings.lead))
+        prepared = prepare(
+            stimulus,
+            self.stimulus_signals,
+            first=self._number,
+            tags=tuple(filter(None, (match.head, match.tag))),
+            lead=duration(settings.lead),
+        )
         self._number += len(prepared.due)
         self._sent = prepared
         answered = match.tag is None and match.by != "waveform"

@@ -98,6 +98,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
             bits=min(match.bits, 63),
             tag=match.tag,
             step=match.step,
+            history=match.history,
             late_after=duration(match.late_after),
             clock=Clock(self.clock.relation, duration(self.clock.error)),
             warm_up=duration(self.replay.warm_up),
@@ -136,7 +137,7 @@ def load(folder: Path) -> Run:
     rejected = tuple(Rejection(index, reason) for index, reason in kept.rejected)
     exchange = Exchange(stimulus, kept.lead, capture.sent, response, rejected, capture, folder)
     if "impaired" in kept.about:
-        exchange = parse(kept.about["impaired"]).keeping(kept.match.tag, kept.match.step)(exchange)
+        exchange = parse(kept.about["impaired"]).keeping(kept.match.tag, kept.match.step, *kept.match.history)(exchange)
     given = _recording(folder / REFERENCE) if kept.reference == "given" else None
     return measure(exchange, kept, Floor.load(folder), given, lambda _: _recording(folder / REFERENCE))
 
@@ -186,11 +187,20 @@ def _against_model(exchange: Exchange, measured: Timed, how: Matching, model: Mo
     usable = np.flatnonzero((taken >= sent.sequence[0]) & (steps >= 0))
     _, first = np.unique(steps[usable], return_index=True)
     rows = usable[first]
-    inputs, places = applied(sent, taken[rows], steps[rows])
-    reference = compute(inputs)
+    if not rows.size:  # nothing to compare, and nothing that a model could be given
+        nothing = response[:0].select([name for name in response.names if name not in (how.tag, how.step, *how.history)])
+        return fidelity(nothing, nothing, match=([], []))
+    took = applied(sent, taken[rows], steps[rows], [tags(response, name)[rows] for name in how.history])
+    reference = compute(took.inputs)
     proper = taken[rows] >= sent.sequence[lead]
-    expected, got = reference[places[proper]], response[rows[proper]]
-    return fidelity(expected, got, match=(np.arange(len(got)), np.arange(len(got))))
+    expected, got = reference[took.rows[proper]], response[rows[proper]]
+    doubt = ""
+    if took.guessed.size:
+        doubt = (
+            f"what the rig took is not known of {took.guessed.size} of its {len(took.inputs)} steps, whose responses were lost: "
+            "the reference may be wrong there"
+        )
+    return fidelity(expected, got, match=(np.arange(len(got)), np.arange(len(got))), doubt=doubt)
 
 
 def _compared(reference: Samples, measured: Timed) -> Fidelity:

@@ -1,11 +1,11 @@
 """Run a rig's process so that it can neither harm the machine nor outlive us. Standard library only: it starts fast.
 
-    python -I supervise.py COMMAND [ARGUMENT ...]
+    python -I supervise.py [--realtime] COMMAND [ARGUMENT ...]
 
 Standard input is a pipe from the one who started us: when it closes, for whatever reason, also SIGKILL, everything that
 the command started is ended. As root the command loses its privileges first: it gets its own view of the file system in
 which /proc/sys is read-only (a VILLASnode started as root rewrites the huge pages of the whole machine), and no
-capabilities. The exit status is the command's, or 128 + the signal that ended it.
+capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows. The exit status is the command's, or 128 + the signal that ended it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
 _LAST_CAPABILITY = 63
+_REALTIME = "--realtime"
+_PRIORITY = 40
+"""Above everything ordinary, below the process that measures."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Only the closed pipe ends the supervisor, so that Ctrl-C reaches pytest alone, which then closes it."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -75,7 +78,16 @@ def _reap(child: int) -> int | None:
             status = code if code >= 0 else 128 - code
 
 
-def _start(command: list[str]) -> int:
+def _claim_realtime() -> None:
+    """Ask for SCHED_FIFO, which everything that the command starts inherits."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+    except OSError as error:
+        sys.stderr.write(f"the rig is scheduled as any other process, though launch.realtime is set: {error.strerror}\n")
+        sys.stderr.flush()
+
+
+def _start(command: list[str], *, realtime: bool) -> int:
     supervisor = os.getpid()
     child = os.fork()
     if child:
@@ -83,6 +95,8 @@ def _start(command: list[str]) -> int:
     os.setsid()
     for number in _IGNORED:
         signal.signal(number, signal.SIG_DFL)  # what is ignored stays so over exec
+    if realtime:
+        _claim_realtime()
     if os.geteuid() == 0:
         _give_up_privileges()
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -105,7 +119,8 @@ def main(command: list[str]) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    child = _start(command)
+    realtime = command[0] == _REALTIME
+    child = _start(command[realtime:], realtime=realtime)
     while (status := _reap(child)) is None:
         ready, _, _ = select.select([0, wake_read], (), (), 1.0)
         if wake_read in ready:

@@ -15,7 +15,7 @@ HARMLESS = generate.three_phase(magnitude=325, frequency=50, rate=1000, duration
 def answers(rig: Rig) -> None:
     run = rig.replay(HARMLESS)
     assert run.delivery.sent == len(HARMLESS)
-    assert run.delivery.received > 0.1 * len(HARMLESS)
+    assert run.delivery.received > 0.5 * len(HARMLESS)
 
 
 def test_an_integer_in_a_float_signal_is_refused_and_the_rig_still_answers(rig: Rig) -> None:

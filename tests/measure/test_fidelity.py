@@ -9,6 +9,7 @@ from pytest_villas.errors import SignalError
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.verdict import Outcome
 from pytest_villas.samples import NO_TIME, Samples, SignalType
+from pytest_villas.units import ms
 
 EPOCH = 1_795_419_350_543_587_202
 RATE = 10_000
@@ -478,3 +479,18 @@ def test_channels_that_were_asked_for_are_all_there_is() -> None:
     result = paired(echo(vb=np.zeros(COUNT)), channels=["va"])
     assert list(result) == ["va"]
     assert len(result) == 1
+
+
+def test_what_disagrees_with_a_doubtful_reference_is_inconclusive_and_what_agrees_passes() -> None:
+    x = Samples({"v": np.sin(np.arange(100) / 5)}, origin=np.arange(100) * ms)
+    y = Samples({"v": 1.5 * x["v"] + np.where(np.arange(100) == 50, 0.5, 0)}, origin=x.origin)
+    pairs = (np.arange(100), np.arange(100))
+    for response, outcome in ((x, Outcome.PASS), (y, Outcome.INCONCLUSIVE)):
+        channel = fidelity(x, response, match=pairs, doubt="three steps are guessed")["v"]
+        verdicts = [
+            channel.nrmse < 0.001, abs(channel.gain) < 1.1, channel.bit_exact(), channel.allclose(atol=0.01), channel.tube(atol=0.01),
+        ]  # fmt: skip
+        assert [verdict.outcome for verdict in verdicts] == [outcome] * 5
+        if outcome is Outcome.INCONCLUSIVE:
+            assert all("three steps are guessed" in verdict.why for verdict in verdicts)
+    assert (fidelity(x, y, match=pairs)["v"].nrmse < 0.001).outcome is Outcome.FAIL

@@ -70,15 +70,20 @@ def test_the_lead_rests_and_takes_at_least_the_time_asked_for() -> None:
 
 
 def test_the_tag_carries_the_number_and_a_stimulus_cannot_set_it() -> None:
-    ready = prepare(of(v=[1.0, 2, 3, 4]), NODE, first=5, tag="n", lead=ms)
+    ready = prepare(of(v=[1.0, 2, 3, 4]), NODE, first=5, tags=["n"], lead=ms)
     assert ready.samples["n"].tolist() == [5, 6, 7, 8, 9]
     with pytest.raises(EncodeError, match="no signal 'n'"):
-        prepare(of(v=[1.0] * 4, n=[1] * 4), NODE, first=1, tag="n")
+        prepare(of(v=[1.0] * 4, n=[1] * 4), NODE, first=1, tags=["n"])
+
+
+def test_every_signal_that_is_a_tag_carries_the_number() -> None:
+    ready = prepare(of(v=[1.0, 2, 3, 4]), NODE, first=5, tags=["n", "z"])
+    assert ready.samples["n"].tolist() == ready.samples["z"].tolist() == [5, 6, 7, 8]
 
 
 def test_a_tag_that_could_not_be_carried_exactly_is_refused() -> None:
     with pytest.raises(EncodeError, match="tag 'z' is complex and cannot carry the number 16777217 exactly"):
-        prepare(of(v=[1.0] * 4), NODE, first=2**24 - 2, tag="z")
+        prepare(of(v=[1.0] * 4), NODE, first=2**24 - 2, tags=["z"])
 
 
 def test_a_node_that_declares_no_signals_takes_as_many_as_there_are() -> None:

@@ -50,7 +50,7 @@ def test_a_voltage_comes_out_as_the_circuit_says(dpsim: RigProcess, tmp_path: Pa
 def test_a_message_that_is_too_long_is_refused_with_what_would_fit_and_the_rig_still_answers(
     dpsim: RigProcess, tmp_path: Path
 ) -> None:
-    with pytest.raises(EncodeError, match=rf"bytes and the receiver takes {LIMIT}: \d of 5 signals would fit"):
+    with pytest.raises(EncodeError, match=rf"bytes and the receiver takes {LIMIT}: \d of 6 signals would fit"):
         send(dpsim, generate.three_phase(magnitude=1 / 3, rate=1000, count=300), tmp_path)
     after = send(dpsim, harmless(1), tmp_path)
     assert np.isin(after.response["tag"], after.stimulus.sequence).sum() > 100

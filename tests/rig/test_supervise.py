@@ -84,3 +84,16 @@ def test_as_root_the_command_can_change_nothing_of_the_machine(tmp_path: Path) -
     assert "Read-only file system" in said
     assert "CapEff:\t0000000000000000" in said
     assert Path("/proc/sys/vm/nr_hugepages").read_text() == before
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_real_time_is_given_to_all_that_the_command_starts_or_said_to_be_refused(tmp_path: Path, realtime: bool) -> None:
+    ask = "import os; print('policy', os.sched_getscheduler(0) == os.SCHED_FIFO)"
+    options = ["--realtime"] if realtime else []
+    process = start(tmp_path, *options, "sh", "-c", f'{sys.executable} -c "{ask}"')
+    assert process.wait(20) == 0
+    said = finish(process)
+    granted = "policy True" in said
+    assert granted or "policy False" in said
+    assert not granted or realtime
+    assert granted is realtime or "scheduled as any other process, though launch.realtime is set" in said
