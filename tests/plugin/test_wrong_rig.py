@@ -54,9 +54,9 @@ def test_the_right_model_passes(pytester: pytest.Pytester) -> None:
     [
         ("columns[1] = columns[1] * 1.05", "*FAIL: abs(fidelity ub gain error) <= 0.01*"),
         ("columns[1] = columns[1] + 5", "*FAIL: abs(fidelity ub offset) <= 1*"),
-        ("columns[0], columns[1] = columns[1], columns[0]", "*FAIL: abs(fidelity ua nrmse) <= 0.05*"),
-        ("columns[4] = -columns[4]", "*FAIL: abs(fidelity ib nrmse) <= 0.05*"),
-        ("columns[2] = columns[2] ** 3", "*FAIL: abs(fidelity uc nrmse) <= 0.05*"),
+        ("columns[0], columns[1] = columns[1], columns[0]", "*FAIL: abs(fidelity ua nrmse) <= 1e-06*"),
+        ("columns[4] = -columns[4]", "*FAIL: abs(fidelity ib nrmse) <= 1e-06*"),
+        ("columns[2] = columns[2] ** 3", "*FAIL: abs(fidelity uc nrmse) <= 1e-06*"),
     ],
     ids=["gain", "offset", "swapped", "sign", "shape"],
 )
@@ -69,7 +69,7 @@ def test_a_model_that_says_something_else_fails(pytester: pytest.Pytester, chang
 def test_a_model_that_gives_nothing_to_compare_does_not_pass(pytester: pytest.Pytester) -> None:
     result = run(pytester, "columns = [column * float('nan') for column in columns]")
     assert result.ret in {1, 11}
-    result.stdout.fnmatch_lines(["*abs(fidelity ua nrmse) <= 0.05*"])
+    result.stdout.fnmatch_lines(["*abs(fidelity ua nrmse) <= 1e-06*"])
 
 
 def test_a_model_of_another_length_is_an_error_of_the_rig(pytester: pytest.Pytester) -> None:
