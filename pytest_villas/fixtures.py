@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_villas.errors import RigError
+from pytest_villas.limits import merge
 from pytest_villas.report.terminal import Progress
 from pytest_villas.session import SESSION, Session
 
@@ -35,7 +36,7 @@ def rig_process(request: pytest.FixtureRequest) -> Iterator[RigProcess | RigErro
 
 
 @pytest.fixture
-def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limits: dict[str, float | str]) -> Iterator[Rig]:
+def rig(request: pytest.FixtureRequest, rig_process: RigProcess | RigError, limits: dict[str, Any]) -> Iterator[Rig]:
     """The rig that `--rig` named: `rig.replay(stimulus)` gives a `Run`.
 
     With several `--rig` the test runs once for each. Without one, or with one that lacks what `@pytest.mark.needs` asks
@@ -53,7 +54,7 @@ def _rig(
     request: pytest.FixtureRequest,
     session: Session,
     rig_process: RigProcess | RigError,
-    limits: dict[str, float | str],
+    limits: dict[str, Any],
     log: TestLog,
 ) -> Iterator[Rig]:
     from pytest_villas.rig.bench import Rig, as_it_came  # noqa: PLC0415
@@ -86,14 +87,14 @@ def _rig(
 
 
 @pytest.fixture
-def limits(request: pytest.FixtureRequest) -> dict[str, float | str]:
+def limits(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the runs of this test have to keep: the rig file's limits, and nearer ones of `@pytest.mark.limits`."""
-    merged: dict[str, float | str] = {}
+    merged: dict[str, Any] = {}
     if "rig_process" in request.fixturenames:
         process = request.getfixturevalue("rig_process")
-        merged |= {} if isinstance(process, RigError) else process.file.limits
+        merged = {} if isinstance(process, RigError) else dict(process.file.limits)
     for mark in reversed(list(request.node.iter_markers("limits"))):
-        merged |= mark.kwargs
+        merged = merge(merged, mark.kwargs)
     return merged
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_villas.errors import ConfigError
 from pytest_villas.fixtures import limits, recording, rig, rig_process, villas_node
-from pytest_villas.replay.limits import check
+from pytest_villas.limits import check
 from pytest_villas.report import outcome, terminal
 from pytest_villas.report.recorder import Recorder
 from pytest_villas.report.writers import WRITERS

@@ -31,6 +31,21 @@ def _quantity(text: str, units: dict[str, float] | dict[str, int], what: str, ex
     return float(match[1]) * units[match[2]]
 
 
+def quantity(value: object, units: dict[str, float], what: str, example: str) -> float:
+    """Read a finite number: text with one of the units, or a number that counts the unit whose factor is 1.
+
+    >>> quantity("5 mHz", {"Hz": 1.0, "mHz": 1e-3}, "frequency", "50 Hz")
+    0.005
+
+    Raises ConfigError with the example.
+    """
+    if isinstance(value, str):
+        return _quantity(value, units, what, example)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{value!r} is no {what}: a number, or text as in {example!r}")
+    return float(value)
+
+
 def duration(value: str | float) -> int:
     """Read a duration: text with a unit, or a number that already counts nanoseconds. Returns ns.
 

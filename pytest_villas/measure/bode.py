@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,8 @@ class Bode:
         u: shape (k,): standard uncertainty of the gain relative to it, and of the phase in radians.
         measurable: bool, shape (k,): coherence of at least 0.9. What is not measurable is no zero and no pass.
         resolution: Hz between the bins of one segment.
+        what: name of the channel, for verdicts.
+        doubt: why the reference may be wrong, if so.
     """
 
     frequency: Floats
@@ -40,6 +42,7 @@ class Bode:
     measurable: Bools
     resolution: float
     what: str = "bode"
+    doubt: str = ""
 
     @property
     def gain(self) -> Floats:
@@ -59,6 +62,11 @@ class Bode:
         gain = float(np.abs(self.response[k])) if k >= 0 else math.nan
         return Estimate(f"{self.what} gain at {frequency:g} Hz", gain, "1", gain * float(self.u[k]) if k >= 0 else 0.0, **facts)
 
+    def gain_error_at(self, frequency: float) -> Estimate:
+        """Return the gain less 1, with its sign, at the bin nearest to a frequency in Hz."""
+        gain = self.gain_at(frequency)
+        return replace(gain, what=gain.what.replace("gain", "gain error"), value=gain.value - 1.0)
+
     def phase_at(self, frequency: float) -> Estimate:
         """Return the phase in degrees, -180 to 180, at the bin nearest to a frequency in Hz."""
         k, facts = self._bin(frequency)
@@ -73,7 +81,7 @@ class Bode:
         if not self.measurable[k]:
             why = f"the coherence at {self.frequency[k]:.6g} Hz is {self.coherence[k]:.2g}, below {COHERENT}"
             return k, {"status": "not_measurable", "why": why}
-        return k, {}
+        return k, {"doubt": self.doubt}
 
 
 def bode(

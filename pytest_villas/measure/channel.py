@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from pytest_villas.errors import SignalError
 from pytest_villas.measure.asked import told
+from pytest_villas.measure.bode import Bode, bode
 from pytest_villas.measure.comparison import Comparison
 from pytest_villas.measure.edges import Edges, edges
 from pytest_villas.measure.exact import allclose, bit_exact, check_tolerances
+from pytest_villas.measure.phasor import VectorError, phasors, vector_error
 from pytest_villas.measure.place import Place
+from pytest_villas.measure.resample import interpolate
 from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.sine import Sine, sine
+from pytest_villas.measure.step import Step, step
 from pytest_villas.measure.tube import tube
 from pytest_villas.measure.verdict import Estimate, Outcome, Verdict, worst
 from pytest_villas.samples import Column, SignalType
+
+INCOMPLETE: Final = 0.1
+"""Share of the reference without a response above which an average speaks for too little."""
+
+_Found = TypeVar("_Found", Sine, VectorError, Step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,13 +129,106 @@ class ChannelFidelity:
         grave = worst(verdicts)
         return self._complete(next(v for v in verdicts if v.outcome is grave), missing)
 
+    def sine(self, *, frequency: float | None = None, full_scale: float | None = None) -> Sine:
+        """Fit a sine; see `pytest_villas.measure.sine.sine`. Gain and phase are against the reference.
+
+        Where no pairs are known the delay is taken out before: the phase is what remains. Raises SignalError for a channel
+        that is not float, as `phasors`, `step` and `bode` do.
+        """
+        t, x, y = self._series()
+        what = f"fidelity {self.name}"
+        return self._doubted(sine(t, y, x, frequency=frequency, full_scale=full_scale, what=what))
+
+    def phasors(self, *, nominal: float = 50.0, reports: float = 50.0, cycles: int = 4) -> VectorError:
+        """Compare the phasors of both waveforms, or, of a complex channel, its values, which are phasors already.
+
+        See `pytest_villas.measure.phasors` and `vector_error`.
+        """
+        what = f"fidelity {self.name}"
+        if self.type is SignalType.COMPLEX:
+            aligned = self._side.aligned
+            if not aligned.matched:
+                raise SignalError(f"{what}: it is not known which phasor belongs to which: match by sequence or origin")
+            found = vector_error(self._reference[aligned.reference], self._response[aligned.response], what=what)
+        else:
+            t, x, y = self._series()
+            if not t.size:
+                return self._doubted(vector_error([], [], [], [], what=what))
+            one, other = (phasors(t, values, nominal=nominal, reports=reports, cycles=cycles) for values in (x, y))
+            found = vector_error(one.phasor, other.phasor, one.frequency, other.frequency, what=what)
+        return self._doubted(found)
+
+    def step(
+        self, *, at: float | None = None, target: float | None = None, band: float = 0.02, smoothing: float | None = None
+    ) -> Step:
+        """Read a step response; see `pytest_villas.measure.step.step`.
+
+        Args:
+            at: when the stimulus stepped, in seconds after the first sample of the reference; by default when the
+                reference has gone half of its way.
+            target: the value to reach; by default the last of the reference.
+            band: as there.
+            smoothing: as there.
+        """
+        t, x, y = self._series()
+        if at is None and x.size:
+            at = float(t[int(np.argmax(np.abs(x - x[0]) >= abs(x[-1] - x[0]) / 2))])
+        if target is None and x.size:
+            target = float(x[-1])
+        found = step(t, y, at=at, target=target, band=band, smoothing=smoothing, what=f"fidelity {self.name} step")
+        return self._doubted(found)
+
+    def bode(self, *, resolution: float | None = None) -> Bode:
+        """Estimate the frequency response of the response to the reference; see `pytest_villas.measure.bode.bode`.
+
+        Raises ValueError where the record is too short or has holes.
+        """
+        t, x, y = self._series()
+        steps = np.diff(t)
+        if t.size < 2 or float(np.ptp(steps)) > 1e-3 * float(np.median(steps)):
+            raise ValueError(f"fidelity {self.name}: a frequency response wants a uniform grid without holes")
+        found = bode(x, y, 1 / float(steps.mean()), resolution=resolution, what=f"fidelity {self.name} bode")
+        return replace(found, doubt=self._doubt)
+
     def edges(self, *, within: tuple[int | str, int | str] = (0, "100 ms")) -> Edges:
         """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges.edges`.
 
         Raises SignalError for other types, and where stamps are absent or go back.
         """
-        (sent_t, seen_t) = self._side.stamps
-        return edges(sent_t, self._reference, seen_t, self._response, within=within, what=f"fidelity {self.name} edges")
+        sent_t, seen_t = self._side.stamps
+        found = edges(sent_t, self._reference, seen_t, self._response, within=within, what=f"fidelity {self.name} edges")
+        aligned = self._side.aligned
+        if aligned.matched and aligned.missing.size > INCOMPLETE * aligned.total:
+            found = replace(found, extra=replace(found.extra, value=None, why=aligned.note))
+        if self._doubt:
+            wrong = {name: replace(getattr(found, name), value=None, why=self._doubt) for name in ("missing", "extra", "initial")}
+            found = replace(found, delay=replace(found.delay, inconclusive=self._doubt), **wrong)
+        return found
+
+    def _series(self) -> tuple[Floats, Floats, Floats]:
+        """Return times in seconds, the reference and the response there; empty where they have none in common."""
+        aligned, sent = self._side.aligned, self._side.sent
+        if self.type is not SignalType.FLOAT or self._reference.dtype != self._response.dtype:
+            raise SignalError(f"fidelity {self.name}: {self._types()}: float ones are needed")
+        x, y = self._reference, self._response[aligned.response]
+        if self._side.untimed or sent is None:
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        if aligned.matched:
+            first = np.flatnonzero(np.diff(aligned.reference, prepend=-1))
+            return aligned.t[first], x[aligned.reference[first]], y[first]
+        return aligned.t, interpolate(sent, x, aligned.t), y
+
+    def _doubted(self, found: _Found) -> _Found:
+        """Take back what estimates say where a tenth of the reference or more has no response, or the reference is in doubt."""
+        aligned, doubts = self._side.aligned, dict[str, Any]()
+        for each in fields(found):
+            if isinstance(estimate := getattr(found, each.name), Estimate):
+                if estimate.status == "ok" and self._side.untimed:
+                    estimate = replace(estimate, status="no_information", why=self._side.untimed)
+                elif estimate.status == "ok" and aligned.missing.size > INCOMPLETE * aligned.total:
+                    estimate = replace(estimate, status="incomplete", why=aligned.note)
+                doubts[each.name] = replace(estimate, doubt=self._doubt)
+        return replace(found, **doubts)
 
     def _tube(self, t: Floats, part: Callable[[Column], Column], atol: float, rtol: float, dt: float) -> Verdict:
         aligned = self._side.aligned

@@ -74,7 +74,12 @@ def edges(
     return Edges(
         delay=Distribution(what=f"{what} delay", values=delays, error=error),
         missing=Count(f"{what} missing", int(missing.size), _at("sample", missing, "reference"), n=int(wanted.size)),
-        extra=Count(f"{what} extra", int(extra.size), _at("sample", extra, "response"), n=int(found.size)),
+        extra=Count(
+            f"{what} extra",
+            int(extra.size) if seen.size else None,
+            _at("sample", extra, "response") if seen.size else "the response has no samples",
+            n=int(found.size),
+        ),
         initial=Count(
             f"{what} initial state differs",
             int(sent[0] != seen[0]) if known else None,

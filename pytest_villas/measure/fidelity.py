@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pytest_villas.errors import SignalError, nearest
 from pytest_villas.measure.alignment import Aligned
-from pytest_villas.measure.channel import ChannelFidelity
+from pytest_villas.measure.channel import INCOMPLETE, ChannelFidelity
 from pytest_villas.measure.comparison import Comparison, compare_pairs, compare_times, stamps_of
 from pytest_villas.measure.levels import fit_levels
 from pytest_villas.measure.place import Place, ranges
@@ -23,7 +23,6 @@ from pytest_villas.measure.verdict import Estimate
 from pytest_villas.measure.waveform import Timing
 from pytest_villas.samples import Column, Int64s, Samples, SignalType
 
-_INCOMPLETE: Final = 0.1  # share of the reference without a response above which an average speaks for too little
 _FEWEST: Final = 8  # values that a gain and an offset are fitted to at least: fewer agree by chance
 _FLOORS: Final = 3  # a limit has to be this many times what resampling alone does
 
@@ -164,7 +163,7 @@ def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: T
         status, why = "no_information", "the reference is constant"
     elif count < _FEWEST:
         status, why = "insufficient_record", f"{count} values: at least {_FEWEST} are needed"
-    elif aligned.missing.size > _INCOMPLETE * aligned.total:
+    elif aligned.missing.size > INCOMPLETE * aligned.total:
         status = "incomplete"
     floor = floor / fit.signal if fit.signal else 0.0
     # what resampling adds is in the residual already: without it, that can only be less

@@ -129,9 +129,10 @@ def _doubt(estimate: Estimate, why: str) -> Estimate:
 
 
 def _unsteady(end: Floats, band: float, noise: float) -> str:
-    """Say so where the four parts of the end of a record are at different levels."""
+    """Say so where the four parts of the end of a record are at different levels, or where it swings around one."""
     levels = [float(np.median(part)) for part in np.array_split(end, 4)]
     moves = max(levels) - min(levels) > band + 4 * noise / math.sqrt(end.size / 4)
+    moves |= 1.4826 * float(np.median(np.abs(end - np.median(end)))) > band + 2 * noise
     return "the record ends before the response is steady" if moves else ""
 
 

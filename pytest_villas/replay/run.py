@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from pytest_villas.limits import judge_all, require_all
 from pytest_villas.links.serial_line import departures
 from pytest_villas.measure.clock import Clock
 from pytest_villas.measure.delivery import Delivery, delivery
@@ -20,7 +21,6 @@ from pytest_villas.measure.verdict import Verdict
 from pytest_villas.measure.wire import WireSplit, wire_split
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
-from pytest_villas.replay.limits import judge_all, require_all
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
@@ -79,7 +79,7 @@ class Run:
     capture: Capture
     floor: Floor
     folder: Path
-    limits: Mapping[str, float | str] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
     wire: WireSplit | None = None
     unstored: str = ""
 
@@ -93,14 +93,14 @@ class Run:
         """Where it is stored."""
         return (self.folder,)
 
-    def judge(self, **limits: float | str) -> list[Verdict]:
+    def judge(self, **limits: Any) -> list[Verdict]:
         """Hold it against every limit of the rig file, of the test's marks and of this call (the nearest wins).
 
         Raises ConfigError for a limit that there is not.
         """
         return judge_all(self, limits)
 
-    def check(self, **limits: float | str) -> None:
+    def check(self, **limits: Any) -> None:
         """Raise LimitsNotKept, an AssertionError with all verdicts, unless every limit is known to hold."""
         require_all(self, limits)
 

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast, overload
+from typing import Any, Final, cast, overload
 
+from pytest_villas.limits import judge_all, require_all
 from pytest_villas.measure.across import Each
 from pytest_villas.measure.asked import heard_by, nobody
 from pytest_villas.measure.delivery import Delivery
@@ -15,7 +16,6 @@ from pytest_villas.measure.fidelity import Fidelity
 from pytest_villas.measure.gate import CONFIDENCE
 from pytest_villas.measure.latency import Latency
 from pytest_villas.measure.verdict import Outcome, Verdict, worst
-from pytest_villas.replay.limits import judge_all, require_all
 from pytest_villas.replay.run import Run
 
 MOST: Final = 1000
@@ -43,7 +43,7 @@ class Runs(Sequence[Run]):
         return self.runs[0].rig
 
     @property
-    def limits(self) -> Mapping[str, float | str]:
+    def limits(self) -> Mapping[str, Any]:
         """What `check` holds the runs against."""
         return self.runs[0].limits
 
@@ -71,11 +71,11 @@ class Runs(Sequence[Run]):
         """Return what has the attributes of one run's, each of which stands for all runs."""
         return Each([getattr(run, name) for run in self.runs], self.confidence)
 
-    def judge(self, **limits: float | str) -> list[Verdict]:
+    def judge(self, **limits: Any) -> list[Verdict]:
         """Hold all runs against every limit; see `Run.judge`."""
         return judge_all(self, limits)
 
-    def check(self, **limits: float | str) -> None:
+    def check(self, **limits: Any) -> None:
         """Raise LimitsNotKept unless every limit is known to hold; see `Run.check`."""
         require_all(self, limits)
 

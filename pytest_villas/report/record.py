@@ -174,7 +174,7 @@ class RigRecord(Record, frozen=True, kw_only=True):
     link: str = ""
     scheduling: str = ""
     identity: dict[str, str] = {}
-    limits: dict[str, float | str] = {}
+    limits: dict[str, Any] = {}
     clock: str = ""
     command: list[str] = []
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from pytest_villas.errors import ConfigError, RigError, VillasError
 from pytest_villas.replay.floor import Floor
@@ -45,7 +45,7 @@ class Rig:
     """
 
     process: RigProcess
-    limits: Mapping[str, float | str]
+    limits: Mapping[str, Any]
     new_folder: Callable[[], Path]
     record: Callable[[Run], None]
     progress: Callable[[int, int, int], None] = field(default=_silent)

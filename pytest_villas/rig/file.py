@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from pytest_villas import limits
 from pytest_villas.errors import ConfigError, nearest
-from pytest_villas.replay import limits
 from pytest_villas.rig.link_sections import NanomsgSection, Section, SerialSection
 from pytest_villas.units import duration
 
@@ -98,7 +98,7 @@ class RigFile(Section, frozen=True):
     clock: ClockSection = ClockSection()
     replay: ReplaySection = ReplaySection()
     reference: ReferenceSection = ReferenceSection()
-    limits: dict[str, float | str] = msgspec.field(default_factory=dict)
+    limits: dict[str, Any] = msgspec.field(default_factory=dict)
     identity: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -151,6 +151,11 @@ def _merged(path: Path, find: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path}: is no TOML: {error}") from None
     table = {key: _expanded(value, path, key) for key, value in table.items()}
     _anchor(table, path.parent.resolve())
+    if isinstance(table.get("limits"), dict):
+        try:
+            table["limits"] = limits.merge({}, table["limits"])
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
     base = table.get("rig", {}).get("extends") if isinstance(table.get("rig"), dict) else None
     if base is None:
         return table
@@ -165,7 +170,10 @@ def _merge(far: dict[str, Any], near: dict[str, Any]) -> dict[str, Any]:
         for key in far.keys() & near.keys()
         if isinstance(far[key], dict) and isinstance(near[key], dict)
     }
-    return far | near | both
+    merged = far | near | both
+    if "limits" in both:
+        merged["limits"] = limits.merge(far["limits"], near["limits"])
+    return merged
 
 
 def _expanded(value: Any, path: Path, place: str) -> Any:

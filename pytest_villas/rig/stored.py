@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ from pytest_villas.replay.replay import RESPONSE, STIMULUS, Exchange
 from pytest_villas.replay.run import Matching, Run, Timed, tags, timed
 from pytest_villas.rig.file import ClockSection, MatchSection, ReplaySection, RigFile
 from pytest_villas.rig.reference import REFERENCE, applied
-from pytest_villas.samples import Samples
+from pytest_villas.samples import Int64s, Samples
 from pytest_villas.units import duration
 
 FILE: Final = "replay.json"
@@ -56,14 +56,14 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockSection
     replay: ReplaySection
     reference: Literal["stimulus", "model", "given"]
-    limits: dict[str, float | str]
+    limits: dict[str, Any]
     about: dict[str, str] = {}
     lead: int = 0
     rejected: list[tuple[int, str]] = []
 
     @classmethod
     def of(
-        cls, file: RigFile, *, rig: str, limits: Mapping[str, float | str], reference: Samples | None, about: Mapping[str, str]
+        cls, file: RigFile, *, rig: str, limits: Mapping[str, Any], reference: Samples | None, about: Mapping[str, str]
     ) -> Stored:
         """Take what counts from a rig file."""
         kind: Literal["stimulus", "model", "given"] = "given" if reference is not None else "stimulus"
@@ -194,6 +194,7 @@ def _against_model(exchange: Exchange, measured: Timed, how: Matching, model: Mo
     reference = compute(took.inputs)
     proper = taken[rows] >= sent.sequence[lead]
     expected, got = reference[took.rows[proper]], response[rows[proper]]
+    expected = expected.replace(origin=_paced(took.rows[proper], got.received))
     doubt = ""
     if took.guessed.size:
         doubt = (
@@ -201,6 +202,15 @@ def _against_model(exchange: Exchange, measured: Timed, how: Matching, model: Mo
             "the reference may be wrong there"
         )
     return fidelity(expected, got, match=(np.arange(len(got)), np.arange(len(got))), doubt=doubt)
+
+
+def _paced(steps: Int64s, received: Int64s) -> Int64s:
+    """Return when each step of the rig was, as far as its pace is known from when its samples arrived: int64 ns."""
+    if steps.size < 2 or steps[-1] == steps[0]:
+        return received
+    since = (steps - steps[0]) * (float(received[-1] - received[0]) / float(steps[-1] - steps[0]))
+    paced: Int64s = received[0] + np.rint(since).astype(np.int64)
+    return paced
 
 
 def _compared(reference: Samples, measured: Timed) -> Fidelity:

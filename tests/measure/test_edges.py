@@ -61,7 +61,7 @@ def test_an_answer_of_the_other_direction_or_out_of_reach_is_none() -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(0, 30), st.integers(0, 20))
+@given(st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 30), st.integers(0, 20))
 def test_as_many_edges_are_answered_as_can_be(seed: int, n: int, m: int, reach: int) -> None:
     """Against the best assignment of each direction, found by trying to improve it until nothing helps."""
     rng = np.random.default_rng(seed)
@@ -130,3 +130,9 @@ def test_a_boolean_channel_of_a_comparison_has_edges() -> None:
     found = fidelity(reference, response)["closed"].edges(within=(0, "1 ms"))
     assert found.missing == 0
     assert found.delay.max < 500 * us
+
+
+def test_of_a_response_without_samples_nobody_knows_what_it_had_too_much() -> None:
+    found = edges(np.arange(2), np.array([False, True]), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    assert (found.extra == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found.missing == 0).outcome is Outcome.FAIL

@@ -131,6 +131,35 @@ def test_the_nearest_limit_counts(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("--rig=loopback").assert_outcomes(passed=1)
 
 
+def test_limits_of_some_channels_and_presets_are_merged_and_checked(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", '[rig]\nextends = "loopback"\n[limits."v*"]\nphase = "0.1 deg"\nnrmse = 0.1')
+    pytester.makepyfile("""
+        import pytest
+        from pytest_villas import generate
+
+        @pytest.mark.limits(preset="iec61850-p1", latency_max="9 s", latency_p90=False, **{"vb": {"tube": {"atol": 1e-6}}})
+        def test_it(rig, limits):
+            assert limits["v*"] == {"phase": "0.1 deg", "nrmse": 0.1}
+            assert limits["latency_max"] == "9 s"
+            run = rig.replay(generate.three_phase(rate=1000, duration=0.8))
+            run.check(bit_exact=True)
+            assert sorted(v.what for v in run.judge() if "phase" in v.what) == [f"abs(fidelity v{p} phase)" for p in "abc"]
+    """)
+    pytester.runpytest_subprocess("--rig=mine").assert_outcomes(passed=1)
+
+
+def test_a_preset_that_there_is_not_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.limits(preset="c37.118-n")
+        def test_it(rig): pass
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_it*limits.preset: 'c37.118-n': no such preset, did you mean 'c37.118-m'*"])
+
+
 def test_a_rig_that_lacks_what_a_test_needs_skips_it(pytester: pytest.Pytester) -> None:
     rig_file(pytester, "mine", '[rig]\nextends = "loopback"\nprovides = ["breaker"]')
     pytester.makepyfile("""

@@ -14,6 +14,7 @@ import numpy as np
 
 from pytest_villas import Samples, config, formats, recordings
 from pytest_villas.impair import parse
+from pytest_villas.limits import merge
 from pytest_villas.replay.capture import Capture, blob_of
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode
@@ -65,19 +66,17 @@ class Wireless:
         return Floor(None, "not measured: there is no wire")
 
 
-def replayed(
-    stimulus: Samples, folder: Path, spec: str | None = None, *, stricter: Mapping[str, float | str] | None = None
-) -> Run:
+def replayed(stimulus: Samples, folder: Path, spec: str | None = None, *, stricter: Mapping[str, Any] | None = None) -> Run:
     """Replay to the rig, impaired or as it is, with the limits of its file and stricter ones."""
     file = Registry.of(Path()).load("loopback")
     process: Any = Wireless("loopback", file)
     impair = cast("Callable[[Exchange], Exchange]", parse(spec).keeping(file.match.tag, file.match.step)) if spec else as_it_came
     about = {"impaired": spec} if spec else {}
-    limits = {**file.limits, **(stricter or {})}
+    limits = merge(file.limits, stricter or {})
     return Rig(process, limits, new_folder=lambda: folder, record=lambda _: None, impair=impair, about=about).replay(stimulus)
 
 
-STRICTER: Mapping[str, float | str] = {"duplicates": 0, "reordered": 0, "gain_error": 1e-9, "offset": 1e-6}
+STRICTER: Mapping[str, Any] = {"duplicates": 0, "reordered": 0, "gain_error": 1e-9, "offset": 1e-6}
 """What a limit on nrmse leaves open, since gain and offset are taken out of it and an answer counts once, in any order."""
 
 
