@@ -1,7 +1,7 @@
 """A device on a serial line, in software: a first-order filter behind a pty that keeps the time of its baud rate.
 
-    python pty_device.py run CONFIG.json [--fault "0.5 noise 20"]...     make the port of that link, and serve it
-    python pty_device.py solve STIMULUS.npz RESPONSE.npz                 offline, one step for each sample
+    python pty_device.py run CONFIG.json                     make the port of that link, and serve it
+    python pty_device.py solve STIMULUS.npz RESPONSE.npz     offline, one step for each sample
 
 CONFIG is the `[link]` of a rig file as JSON; its port is made as a symbolic link to the pty. Each sample is answered with
 one of the same sequence and origin. For each phase, with k = 0.2 during a fault and else 1::
@@ -9,8 +9,9 @@ one of the same sequence and origin. For each phase, with k = 0.2 during a fault
     u[n] = u[n-1] + 0.25 (k v[n] - u[n-1])
 
 No byte is read or written before its stop bit would have passed the line, in either direction. Where the baud rate of the
-port is set to another one than the device has, both sides read garbage. Faults come with `--fault "SECONDS WHAT"`, counted
-from the first sample on, or as a datagram to the Unix socket PORT.control:
+port is set to another one than the device has, both sides read garbage. With `--chatter` it sends its state by itself ten times
+a second, as much firmware does. Faults come with `--fault "SECONDS WHAT"`, counted from the first sample on, or as a datagram
+to the Unix socket PORT.control:
 
     noise N      N random bytes on the line to the harness      noise-in N   ... on the line to the device
     lose N       the next N bytes to the harness are lost       lose-in N    ... to the device
@@ -52,6 +53,8 @@ S = 1_000_000_000
 FIFO = 16
 TICK = 50_000
 """ns between two looks at the line: what is due in between goes together, and none of it early."""
+NOBODY = 50
+"""Baud rate of the port until somebody has opened it."""
 BANNER = b"\r\n*** boot ***\r\n"
 _TCGETS2, _PR_SET_TIMERSLACK = 0x802C542A, 29
 
@@ -62,6 +65,10 @@ class Filter:
     def __init__(self) -> None:
         """Begin at rest."""
         self._state = np.zeros(len(PHASES))
+
+    def state(self, now: int) -> Samples:
+        """Return the present outputs."""
+        return Samples([self._state[i : i + 1] for i in range(len(PHASES))], OUTPUTS, origin=[now], sequence=[0])
 
     def step(self, samples: Samples) -> Samples:
         """Return the answers to samples that came one after the other."""
@@ -91,6 +98,9 @@ class Port:
         self._master, self._slave = os.openpty()
         # held open, lest the master reads an error while nobody has the port
         tty.setraw(self._slave)
+        settings = termios.tcgetattr(self._slave)
+        settings[4] = settings[5] = termios.B50
+        termios.tcsetattr(self._slave, termios.TCSANOW, settings)
         os.set_blocking(self._master, False)
         part = path.with_name(f"{path.name}.part")
         part.unlink(missing_ok=True)
@@ -115,7 +125,7 @@ class Port:
         """Say whether the harness has set another baud rate."""
         settings = fcntl.ioctl(self._master, _TCGETS2, bytes(44))
         speed: int = struct.unpack_from("I", settings, 36)[0]
-        return speed not in {self._baudrate, 38400}  # 38400 is what a pty has that nobody has opened yet
+        return speed not in {self._baudrate, NOBODY}
 
     def receive(self, now: float) -> list[tuple[float, int]]:
         """Return the bytes that the harness put onto the line, each with the time at which it will have passed."""
@@ -173,7 +183,7 @@ class Port:
 class Device:
     """The device: its line, its filter, and what goes wrong with them."""
 
-    def __init__(self, section: SerialSection, faults: list[tuple[float, str]]) -> None:
+    def __init__(self, section: SerialSection, faults: list[tuple[float, str]], *, chatter: bool) -> None:
         """Make the port."""
         self._section, self._path = section, Path(section.port)
         line = line_of(section, section.port)
@@ -182,6 +192,7 @@ class Device:
         self._begin_anew()
         self._planned = sorted(faults)
         self._first = 0.0
+        self._next_word = 0.0 if chatter else float("inf")
         self._off_until = 0.0
         self._lose = {"": 0, "-in": 0}
         self._random = random.Random(1)  # noqa: S311 - noise need not be secret
@@ -204,12 +215,13 @@ class Device:
                 if now >= self._off_until:
                     self._take(self._port, now)
                     self._answer(self._port, now)
+                    self._chatter(self._port, now)
                 self._port.flush(float(time.monotonic_ns()))
             self._wait()
 
     def _wait(self) -> None:
         now = float(time.monotonic_ns())
-        soon = [self._first + at * S for at, _ in self._planned[:1] if self._first]
+        soon = [self._next_word, *(self._first + at * S for at, _ in self._planned[:1] if self._first)]
         readers: list[Port | socket.socket] = [self._control]
         if self._off_until > now:
             soon.append(self._off_until)
@@ -247,6 +259,12 @@ class Device:
         if len(decoded.samples):
             for message in self._parts.reader.encode_many(self._filter.step(decoded.samples)):
                 self._say(port, self._parts.receiving.wrap(message), now)
+
+    def _chatter(self, port: Port, now: float) -> None:
+        if now >= self._next_word:
+            self._next_word = now + S / 10
+            message = self._parts.reader.encode(self._filter.state(time.time_ns()))
+            self._say(port, self._parts.receiving.wrap(message), now)
 
     def _say(self, port: Port, data: bytes, now: float) -> None:
         lost = min(self._lose[""], len(data))
@@ -302,6 +320,7 @@ def main() -> None:
     real_time = commands.add_parser("run", help="serve a port")
     real_time.add_argument("config", type=Path)
     real_time.add_argument("--fault", action="append", default=[], metavar="'SECONDS WHAT'")
+    real_time.add_argument("--chatter", action="store_true", help="send by itself, too")
     offline = commands.add_parser("solve", help="compute offline")
     offline.add_argument("stimulus", type=Path)
     offline.add_argument("response", type=Path)
@@ -313,7 +332,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     section = msgspec.json.decode(arguments.config.read_bytes(), type=SerialSection)
     faults = [(float(at), what) for at, _, what in (fault.partition(" ") for fault in arguments.fault)]
-    device = Device(section, faults)
+    device = Device(section, faults, chatter=arguments.chatter)
     print("ready", flush=True)
     device.serve()
 

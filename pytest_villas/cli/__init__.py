@@ -17,6 +17,8 @@ from pytest_villas.errors import VillasError, nearest
 
 _COMMANDS: Final = {
     "list": ("pytest_villas.cli.rigs", "list the rigs that there are"),
+    "scan": ("pytest_villas.cli.scan", "list serial ports and listening nodes, and write a rig file for one"),
+    "doctor": ("pytest_villas.cli.doctor", "open a rig, listen, and say what keeps it from working"),
     "lint": ("pytest_villas.cli.lint", "say what is wrong with VILLASnode configs"),
     "convert": ("pytest_villas.cli.convert", "convert samples from one format to another, as villas-convert does"),
     "compare": ("pytest_villas.cli.compare", "compare recordings, as villas-compare does"),

@@ -29,6 +29,24 @@ CONFIG, RIG_LOG, WORKER_LOG = "rig-config.json", "rig.log", "worker.log"
 _SLICE_NS = 250 * ms
 
 
+def launched(name: str, file: RigFile, ours: Face, folder: Path) -> Process | None:
+    """Start the process that is the rig, if its file says how, and wait until it is ready; RigError where it does not get so."""
+    launch, comes = file.launch, ours.comes_with_rig
+    if not launch.command:
+        return None
+    words = {"python": sys.executable, **ours.words}
+    process = Process(name, [substitute(word, words) for word in launch.command], folder / RIG_LOG, realtime=launch.realtime)
+    try:
+        if comes is not None:
+            process.wait(comes.exists, duration(launch.timeout), f"it made no port at {comes}")
+        if launch.ready != "sample":
+            process.wait_for_line(launch.ready, duration(launch.timeout))
+    except BaseException:
+        process.stop()
+        raise
+    return process
+
+
 class RigProcess:
     """The rig itself, from its file: its process where we start one, our node that faces it, and the worker."""
 
@@ -58,9 +76,9 @@ class RigProcess:
             self._worker = Worker(folder / WORKER_LOG)
             if ours.comes_with_rig is None:
                 self.scheduling = self._worker.open(ours.link)
-                self._launch(ours, folder)
+                self._process = launched(name, file, ours, folder)
             else:
-                self._launch(ours, folder)
+                self._process = launched(name, file, ours, folder)
                 self.scheduling = self._worker.open(ours.link)
             self._floors = Floors(self._worker, ours.link)
             self._connect()
@@ -75,18 +93,6 @@ class RigProcess:
     def provides(self) -> frozenset[str]:
         """What `@pytest.mark.needs` may ask for: the kind of the link, its formats, and what the rig file adds."""
         return frozenset({*self.file.rig.provides, self.file.link.kind, self._writer.name, self._reader.name})
-
-    def _launch(self, ours: Face, folder: Path) -> None:
-        launch, comes = self.file.launch, ours.comes_with_rig
-        if not launch.command:
-            return
-        words = {"python": sys.executable, **ours.words}
-        command = [substitute(word, words) for word in launch.command]
-        self._process = Process(self.name, command, folder / RIG_LOG, realtime=launch.realtime)
-        if comes is not None:
-            self._process.wait(comes.exists, duration(launch.timeout), f"it made no port at {comes}")
-        if launch.ready != "sample":
-            self._process.wait_for_line(launch.ready, duration(launch.timeout))
 
     def _connect(self) -> None:
         """Wait until the rig faces us in both directions and, where it sends by itself, has sent something."""
