@@ -151,6 +151,7 @@ class LinkContract:
         for message in messages:
             sender.send(message)
         while len(taken) < len(messages):
+            assert sender.receive() is None, "which may have more to send"
             assert select.select([receiver.fileno()], (), (), 2)[0]
             if (received := receiver.receive()) is not None:
                 taken.append(received[1])
@@ -182,6 +183,49 @@ class LinkContract:
             link.close()
             with opened(link):
                 link.close()
+
+    def test_a_link_that_was_closed_can_be_opened_again(self, wire: Wire) -> None:
+        sender, receiver = wire.sender(), wire.receiver()
+        for message in (b"first", b"second"):
+            with opened(sender, receiver):
+                meet(sender, receiver)
+                sender.send(message)
+                assert take(receiver, 1, sender) == [message]
+                assert lossless(sender, receiver)
+
+    def test_a_receiver_that_is_closed_in_the_middle_of_a_burst_ends_there_and_the_next_one_is_served(self, wire: Wire) -> None:
+        sender, receiver = wire.sender(), wire.receiver()
+        with opened(sender):
+            with opened(receiver):
+                meet(receiver, sender)
+                for i in range(1000):
+                    sender.send(b"%d" % i)
+                assert take(receiver, 100, sender) == [b"%d" % i for i in range(100)]
+            following = wire.receiver()
+            with opened(following):
+                meet(following, sender)
+                end = time.monotonic_ns() + 5 * s
+                while time.monotonic_ns() < end:
+                    sender.send(b"next")
+                    if b"next" in take(following, 1000, sender, within=20 * ms):
+                        break
+                else:
+                    pytest.fail("the next receiver was not served")
+
+    def test_what_is_said_of_the_wire_is_about_these_messages(self, ends: tuple[Link, Link]) -> None:
+        sender, receiver = ends
+        messages = [b"x" * size for size in (1, 10, 1000)]
+        for message in messages:
+            sender.send(message)
+        assert take(receiver, 3, sender) == messages
+        for link in ends:
+            assert not any(link.wire_faults().values())
+            times = link.wire_times(messages, messages[:1])
+            if times is not None:
+                assert list(times.sent) == sorted(times.sent)
+                assert len(times.sent) == 3
+                assert len(times.received) == 1
+                assert min(*times.sent, *times.received) > 0
 
     def test_a_sender_that_comes_later_is_found(self, wire: Wire) -> None:
         if not wire.either_order:

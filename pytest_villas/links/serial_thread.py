@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-import serial
-
 from pytest_villas.links.serial_port import Gone, close_serial
 
 _STAMP: Final = struct.Struct("q")
@@ -37,6 +35,7 @@ class ThreadPort:
         # what waits here is out of our queue and not yet on the line: little, so that losses are counted where they happen
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
         self._closing = False
+        self._why = "it ended"
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._receive, self._send)]
         for thread in self._threads:
             thread.start()
@@ -54,7 +53,7 @@ class ThreadPort:
         except OSError as error:
             raise Gone(str(error)) from error
         if not packet:
-            raise Gone("it ended")
+            raise Gone(self._why)
         return _STAMP.unpack_from(packet)[0], packet[_STAMP.size :]
 
     def write(self, data: bytes) -> int:
@@ -98,8 +97,8 @@ class ThreadPort:
                     data += self._serial.read(more)
                     stamp = time.monotonic_ns()
                 self._theirs.sendall(_STAMP.pack(stamp) + data)
-        except (OSError, serial.SerialException):
-            pass
+        except Exception as error:  # noqa: BLE001 - a port that goes away raises whatever it comes to
+            self._why = str(error)
         finally:
             with suppress(OSError):
                 self._theirs.shutdown(socket.SHUT_RDWR)
@@ -108,6 +107,7 @@ class ThreadPort:
         try:
             while data := self._theirs.recv(_CHUNK):
                 self._serial.write(data)
-        except (OSError, serial.SerialException):
+        except Exception as error:  # noqa: BLE001 - see above
+            self._why = str(error)
             with suppress(OSError):
                 self._theirs.shutdown(socket.SHUT_RDWR)

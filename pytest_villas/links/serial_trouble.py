@@ -17,6 +17,9 @@ _BUSY: Final = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 def explain(line: SerialLine, error: Exception) -> str:
     """Say in a sentence what an attempt to open a port failed for, with the remedy."""
     port, number = line.port, _errno_of(error)
+    if number in _BUSY:
+        who = holder(port) if "://" not in port else ""
+        return f"{port} is in use{f' by {who}' if who else ''}: end what uses it, or take another port"
     if "://" in port:
         return f"{port} cannot be opened: {error}; is the server running, and its address right?"
     if number == errno.ENOENT:
@@ -25,9 +28,6 @@ def explain(line: SerialLine, error: Exception) -> str:
         )
     if number in {errno.EACCES, errno.EPERM}:
         return f"{port} is forbidden to this user{_group(port)}"
-    if number in _BUSY:
-        who = holder(port)
-        return f"{port} is in use{f' by {who}' if who else ''}: end what uses it, or take another port"
     if number in {errno.ENOTTY, errno.EISDIR, errno.EINVAL}:
         return f"{port} is no serial port, or does not know {line}: villas-rig scan lists the ports that there are"
     if number in {errno.ENXIO, errno.ENODEV, errno.EIO}:
