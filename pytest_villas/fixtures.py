@@ -71,6 +71,7 @@ def _rig(
         if lacking:
             pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
 
+    log.logs = rig_process.folder
     progress = Progress(request.config, request.node.name)
     match, impairment = rig_process.file.match, session.impairment
     about = {"test": request.node.nodeid} | ({"impaired": str(impairment)} if impairment else {})

@@ -57,6 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"write a report of the runs; its suffix says which: {', '.join(WRITERS)}; repeatable",
     )
     group.addoption("--villas-node", metavar="PATH", help="run the nodes of the fixture villas_node in this villas-node program")
+    parser.addini("villas_keep_runs", "how many folders of runs of earlier sessions are kept in .villas/runs", default="50")
+    parser.addini("villas_keep_size", "how large they may be together", default="2 GB")
     group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
 
 
@@ -75,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
             impair=option("--villas-impair"),
             villas_node=option("--villas-node"),
             reports=[config.invocation_params.dir / path for path in option("--villas-report")],
+            keep=(config.getini("villas_keep_runs"), config.getini("villas_keep_size")),
             worker=getattr(config, "workerinput", {}).get("workerid", ""),
         )
     except ConfigError as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from pytest_villas.errors import ConfigError, RigError
 from pytest_villas.report.recorder import Recorder
+from pytest_villas.rig.folders import KEEP, SIZE, RunFolders, bytes_of
 from pytest_villas.rig.registry import Registry
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
@@ -22,8 +21,6 @@ if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig d
     from pytest_villas.rig.rig import RigProcess
 
 SESSION = pytest.StashKey["Session"]()
-_KEPT_RUNS = 50
-"""Folders of runs that are kept; the oldest go first."""
 
 
 @dataclass
@@ -38,6 +35,7 @@ class Session:
         impairment: what is done to every run before it is measured, if anything.
         villas_node: the program that runs the nodes of tests, if not we ourselves.
         recorder: keeps what the tests did.
+        folders: where the runs are.
         told: why rigs could not be started, once a test has said so.
         compared: the verdicts of comparisons of the running test that did not hold.
     """
@@ -45,6 +43,7 @@ class Session:
     registry: Registry
     root: Path
     recorder: Recorder
+    folders: RunFolders
     names: tuple[str, ...] = ()
     wait: int = 0
     impairment: Impairment | None = None
@@ -66,6 +65,7 @@ class Session:
         reports: Sequence[Path] = (),
         worker: str = "",
         villas_node: str | None = None,
+        keep: tuple[str, str] = (str(KEEP), SIZE),
     ) -> Session:
         """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
         registry = Registry.of(root, folders)
@@ -88,7 +88,14 @@ class Session:
         if villas_node is not None and program is None:
             raise ConfigError(f"--villas-node={villas_node}: no program is there: give the path of villas-node")
         return cls(
-            registry, root, recorder, tuple(dict.fromkeys(names)), wait, impairment, program and str(Path(program).absolute())
+            registry=registry,
+            root=root,
+            recorder=recorder,
+            folders=RunFolders(root, _count(keep[0]), bytes_of(keep[1])),
+            names=tuple(dict.fromkeys(names)),
+            wait=wait,
+            impairment=impairment,
+            villas_node=program and str(Path(program).absolute()),
         )
 
     def open(self, name: str) -> RigProcess:
@@ -104,25 +111,18 @@ class Session:
         for name in names or tuple(self._open):
             if name in self._open:
                 self._open.pop(name).close()
+        if not names:
+            self.folders.close()
 
     def new_folder(self, label: str) -> Path:
-        """Make the folder of a run, named by the time and the test, and remove the oldest beyond fifty."""
-        home = self.root / ".villas"
-        readable = re.sub(r"[^A-Za-z0-9_.=-]+", "_", label).strip("_")[-80:]
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{readable}"
-        number, folder = 1, home / "runs" / stem
-        while not _made(folder):
-            number, folder = number + 1, home / "runs" / f"{stem}-{number}"
-        (home / ".gitignore").write_text("*\n")
-        for old in sorted(folder.parent.iterdir())[:-_KEPT_RUNS]:
-            shutil.rmtree(old, ignore_errors=True)
+        """Make the folder of a run, named by the time and the test."""
+        folder = self.folders.new(label)
+        if self.folders.problem and self.folders.problem not in self.recorder.problems:
+            self.recorder.problems.append(self.folders.problem)
         return folder
 
 
-def _made(folder: Path) -> bool:
-    """Make a folder that is not there yet; sessions side by side, as those of pytest-xdist, never get the same one."""
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return False
-    return True
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(f"villas_keep_runs: {text!r} is no number of folders")
+    return int(text)

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "lint": ("pytest_villas.cli.lint", "say what is wrong with VILLASnode configs"),
     "convert": ("pytest_villas.cli.convert", "convert samples from one format to another, as villas-convert does"),
     "compare": ("pytest_villas.cli.compare", "compare recordings, as villas-compare does"),
+    "replay": ("pytest_villas.cli.replay", "replay the stimulus of a stored run to a rig, and judge what comes back"),
     "prove": ("pytest_villas.cli.prove", "say which impairments of a rig its tests would let through"),
 }
 _INTERRUPTED = 130

@@ -20,9 +20,27 @@ from pytest_villas.measure.resample import interpolate
 from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.sine import Sine, sine
 from pytest_villas.measure.step import Step, step
-from pytest_villas.measure.tube import tube
+from pytest_villas.measure.tube import tube, tube_bounds
 from pytest_villas.measure.verdict import Estimate, Outcome, Verdict, worst
-from pytest_villas.samples import Column, SignalType
+from pytest_villas.samples import Column, Int64s, SignalType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """m values of a response beside those of its reference, in the order of the reference.
+
+    Attributes:
+        t: shape (m,), seconds since the first sample of the reference; NaN without stamps.
+        reference: shape (m,); interpolated where no pairs are known.
+        response: shape (m,), as it came.
+        received: shape (m,), int64 ns, the stamps of the response.
+    """
+
+    t: Floats
+    reference: Column
+    response: Column
+    received: Int64s
+
 
 INCOMPLETE: Final = 0.1
 """Share of the reference without a response above which an average speaks for too little."""
@@ -189,6 +207,23 @@ class ChannelFidelity:
             raise ValueError(f"fidelity {self.name}: a frequency response wants a uniform grid without holes")
         found = bode(x, y, 1 / float(steps.mean()), resolution=resolution, what=f"fidelity {self.name} bode")
         return replace(found, doubt=self._doubt)
+
+    def compared(self) -> Compared:
+        """Return what was compared with what, to draw it: the reference is read where the response shows it."""
+        side = self._side
+        index = side.aligned.response
+        reference = self._reference[side.aligned.reference]
+        if not side.aligned.matched and side.sent is not None and self.type in (SignalType.FLOAT, SignalType.COMPLEX):
+            parts = [self._reference.real, self._reference.imag] if self.type is SignalType.COMPLEX else [self._reference]
+            drawn = [interpolate(side.sent, part.astype(np.float64), side.aligned.t) for part in parts]
+            reference = drawn[0] if len(drawn) == 1 else drawn[0] + 1j * drawn[1]
+        return Compared(side.aligned.t, reference, self._response[index], side.stamps[1][index])
+
+    def tube_bounds(self, dt: float) -> tuple[Floats, Floats] | None:
+        """Return the least and the greatest value of a float reference within `dt` seconds of each value that was compared."""
+        if self._side.sent is None or self.type is not SignalType.FLOAT:
+            return None
+        return tube_bounds(self._side.sent.t, self._reference.astype(np.float64), self._side.aligned.t, dt)
 
     def edges(self, *, within: tuple[int | str, int | str] = (0, "100 ms")) -> Edges:
         """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges.edges`.

@@ -14,7 +14,7 @@ from pytest_villas.report import files
 from pytest_villas.report.record import SessionRecord, read
 
 
-def write(session: SessionRecord, path: Path) -> None:
+def write(session: SessionRecord, path: Path, _root: Path) -> None:
     """Write the session; OSError where that cannot be done."""
     files.write(path, msgspec.json.format(msgspec.json.encode(session), indent=2) + b"\n")
 

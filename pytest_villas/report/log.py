@@ -29,6 +29,8 @@ class TestLog:
         impaired: what is done to the runs.
         runs: made so far, with their records.
         problems: what went wrong beside the test.
+        secrets: what no report may tell.
+        logs: the folder with the logs of the rig.
     """
 
     __test__ = False
@@ -41,6 +43,7 @@ class TestLog:
     hashed: bool = False
     impaired: str = ""
     secrets: frozenset[str] = frozenset()
+    logs: Path | None = None
     runs: list[tuple[Run, RunRecord]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _verdicts: list[tuple[int | None, VerdictRecord]] = field(default_factory=list)

@@ -97,6 +97,7 @@ class Recorder:
         attach(self._packed(), report)
 
     def _packed(self) -> Parcel:
+        from pytest_villas.report.blackbox import leave  # noqa: PLC0415
         from pytest_villas.report.collect import pack, store  # noqa: PLC0415
 
         assert self.log is not None
@@ -105,6 +106,7 @@ class Recorder:
             store(parcel, [run.folder for run, _ in self.log.runs], self.environment)
         except OSError as error:
             parcel.test.problems.append(f"the verdicts could not be stored with the run: {error}")
+        parcel.test.problems.extend(leave(parcel, self.log, self.environment))
         self.log = None
         return parcel
 
@@ -123,7 +125,7 @@ class Recorder:
         if self.log is not None:
             self.parcels.append(self._packed())
         if self.reports and not self.worker:
-            self.problems += write_all(self.session(), self.reports)
+            self.problems += write_all(self.session(), self.reports, self.root)
 
     def session(self) -> SessionRecord:
         """Return all that is known by now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -27,7 +28,19 @@ def block(test: TestRecord, run: RunRecord) -> list[str]:
         *limits(run.verdicts),
         *([f"  impaired  {run.impaired}"] if run.impaired else []),
         f"  capture   {f'not stored: {run.unstored}' if run.unstored else run.folder}",
+        *_again(test, run),
     ]
+
+
+def _again(test: TestRecord, run: RunRecord) -> list[str]:
+    """Return how to replay a run that did not keep its limits, where there is something to replay."""
+    kept = test.outcome in {"passed", "xfailed"} and verdict_of(run.verdicts) in {"PASS", "not judged"}
+    return [] if kept or run.unstored else [f"  again     {replay_line(run)}"]
+
+
+def replay_line(run: RunRecord) -> str:
+    """Return the command that replays a run against the same rig; with another name behind `--rig` against that."""
+    return f"villas-rig replay {shlex.quote(run.folder)} --rig={run.rig}"
 
 
 def line(run: RunRecord) -> str:

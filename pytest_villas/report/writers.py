@@ -1,6 +1,6 @@
 """Which suffix of `--villas-report=FILE` writes what.
 
-A writer is a module with `write(session, path)`, which raises OSError where the file cannot be written, and `check(path)`, which
+A writer is a module with `write(session, path, root)`, which raises OSError where the file cannot be written, and `check(path)`, which
 raises ConfigError for a file that is there and that is not its own to overwrite. It is imported when its suffix is asked for.
 """
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:  # a session without a report does not need msgspec
 
 WRITERS: Final = {
     ".json": "pytest_villas.report.as_json",
+    ".html": "pytest_villas.report.page.html",
 }
 
 
 class Writer(Protocol):
     """One kind of report."""
 
-    def write(self, session: SessionRecord, path: Path) -> None:
-        """Write the report; raises OSError."""
+    def write(self, session: SessionRecord, path: Path, root: Path) -> None:
+        """Write the report; `root` is what folders are relative to. Raises OSError."""
 
     def check(self, path: Path) -> None:
         """Raise ConfigError where `path` is a file that is not to be overwritten."""
@@ -39,12 +40,12 @@ def writer_for(path: Path) -> Writer:
     return cast("Writer", import_module(module))
 
 
-def write_all(session: SessionRecord, paths: Sequence[Path]) -> list[str]:
+def write_all(session: SessionRecord, paths: Sequence[Path], root: Path) -> list[str]:
     """Write every report. Returns a line for each that could not be written."""
     problems = []
     for path in paths:
         try:
-            writer_for(path).write(session, path)
+            writer_for(path).write(session, path, root)
         except OSError as error:
             problems.append(f"--villas-report={path}: could not be written: {error.strerror or error}")
     return problems

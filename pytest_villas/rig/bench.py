@@ -130,9 +130,10 @@ class Rig:
         """Leave in the folder what a rig sent before it died, so that it can be measured as any run."""
         came = self.process.salvage(folder)
         kept.save(folder, came, reference)
-        if came is not None and kept.reference == "model":
+        if came is not None:
             with contextlib.suppress(VillasError):  # the death of the rig is what is told
-                measure(came, kept, Floor(None, "not measured"), reference, partial(self._model, came))
+                floor = Floor(None, "not measured: the rig broke")
+                self.record(measure(self.impair(came), kept, floor, reference, partial(self._model, came)))
 
     def _model(self, exchange: Exchange, stimulus: Samples) -> Samples:
         settings = self.process.file.reference

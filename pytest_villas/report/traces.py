@@ -1,0 +1,191 @@
+"""What of a run can be drawn: for each channel its reference and its response, and the latency of each sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_villas.measure import ChannelFidelity
+from pytest_villas.replay.run import Run
+from pytest_villas.samples import NO_TIME, Int64s, SignalType
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+_TUBE: Final = re.compile(
+    r"fidelity (?P<name>.+) samples out of the tube atol (?P<atol>\S+), rtol (?P<rtol>\S+), dt (?P<dt>\S+) s"
+)
+_SPECTRUM_LINES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tube:
+    """The tube that a test asked a channel to stay in.
+
+    Attributes:
+        lower, upper: shape (m,), the bounds at each value that was compared.
+        about: its tolerances, in words.
+    """
+
+    lower: Floats
+    upper: Floats
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One channel, or one part of a complex one.
+
+    Attributes:
+        name, unit: of the signal.
+        t: shape (m,), seconds since the first sample of the stimulus, ascending.
+        reference, response: shape (m,).
+        step: whether the value holds until the next one, as that of a boolean does.
+        tube: what it was asked to stay in.
+    """
+
+    name: str
+    unit: str
+    t: Floats
+    reference: Floats
+    response: Floats
+    step: bool = False
+    tube: Tube | None = None
+
+    @property
+    def residual(self) -> Floats:
+        """Response less reference, as they came."""
+        return self.response - self.reference
+
+    @property
+    def outside(self) -> Int64s:
+        """Indices of the values that are outside of the tube."""
+        if self.tube is None:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(~((self.response >= self.tube.lower) & (self.response <= self.tube.upper)))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The latency of each sample of the stimulus, in the order of sending.
+
+    Attributes:
+        t: shape (n,), seconds after the first one, when each was to be sent.
+        latency: shape (n,), ns; NaN where nothing came.
+        lost: indices of what was lost or late.
+        reordered: indices of what was answered after a sample that was sent later.
+        duplicates: indices of what was answered again, once for each time.
+        first, last: the samples that count for the latency, in seconds: warm-up and cool-down lie outside.
+    """
+
+    t: Floats
+    latency: Floats
+    lost: Int64s
+    reordered: Int64s
+    duplicates: Int64s
+    first: float
+    last: float
+
+
+def traces(run: Run, claims: Iterable[str] = ()) -> Iterator[Trace]:
+    """Yield the channels of a run, worst first; a complex one as its real and its imaginary part.
+
+    Args:
+        run: measured.
+        claims: what was asked of it (`Verdict.what`): a tube that is among them is drawn.
+    """
+    tubes = {match["name"]: match for match in map(_TUBE.fullmatch, claims) if match}
+    for channel in run.fidelity.channels:
+        found = channel.compared()
+        t = _seconds(run, found.t, found.received)
+        unit = next((signal.unit for signal in run.response.signals if signal.name == channel.name), "")
+        if channel.type is SignalType.COMPLEX:
+            for part, pick in (("real", np.real), ("imaginary", np.imag)):
+                yield Trace(
+                    f"{channel.name}, {part} part", unit, t, _floats(pick(found.reference)), _floats(pick(found.response))
+                )
+            continue
+        step = channel.type is not SignalType.FLOAT
+        tube = _tube(channel, tubes.get(channel.name))
+        yield Trace(channel.name, unit, t, _floats(found.reference), _floats(found.response), step, tube)
+
+
+def timeline(run: Run, *, warm_up: int, cool_down: int) -> Timeline:
+    """Return the latency of every sample, those that do not count included."""
+    match = run.match
+    meant = run.stimulus.origin
+    received = match.of_stimulus(run.response.received)
+    came = received != NO_TIME
+    start = int(meant[0]) if meant.size else 0
+    order = match.stimulus[match.first]
+    late = np.isin(order, run.delivery.lost_at)
+    kept = order[~late]
+    t = (meant - start) / 1e9
+    end = float(t[-1]) if t.size else 0.0
+    return Timeline(
+        t=t,
+        latency=np.where(came, (received - np.where(came, meant, received)).astype(np.float64), np.nan),
+        lost=run.delivery.lost_at,
+        reordered=kept[kept < np.maximum.accumulate(kept)] if kept.size else kept,
+        duplicates=match.stimulus[~match.first],
+        first=warm_up / 1e9,
+        last=end - cool_down / 1e9,
+    )
+
+
+def exceedance(values: Int64s, lost: int, most: int = 800) -> tuple[Floats, Floats]:
+    """Return latencies, and the share of all samples that took longer: the curve of a distribution, its tail included.
+
+    Args:
+        values: int64 ns of what arrived.
+        lost: how many never did: they exceed every latency.
+        most: points of the curve; those of the tail are all there, the others are thinned out evenly on a log scale.
+    """
+    ranked = np.sort(values).astype(np.float64)
+    n = ranked.size
+    if not n:
+        return np.zeros(0), np.zeros(0)
+    above = np.unique(np.round(np.geomspace(1, n, most)).astype(np.int64))[::-1]  # so many are at this value or beyond
+    index = n - above
+    return ranked[index], (above - 1 + lost) / (n + lost)
+
+
+def spectrum(t: Floats, values: Floats) -> tuple[Floats, Floats] | None:
+    """Return frequency in Hz and amplitude (0 to peak) of evenly sampled values, Hann window; None where they are not even."""
+    steps = np.diff(t)
+    n = t.size
+    if n < 16 or not np.isfinite(values).all() or np.ptp(steps) > 0.01 * (period := float(np.mean(steps))) or period <= 0:
+        return None
+    window = np.hanning(n)
+    lines = np.abs(np.fft.rfft((values - values.mean()) * window)) * 2 / window.sum()
+    return np.asarray(np.fft.rfftfreq(n, period)), np.asarray(lines, np.float64)
+
+
+def _tube(channel: ChannelFidelity, asked: re.Match[str] | None) -> Tube | None:
+    if asked is None:
+        return None
+    atol, rtol, dt = (float(asked[name]) for name in ("atol", "rtol", "dt"))
+    bounds = channel.tube_bounds(dt)
+    if bounds is None:
+        return None
+    reference = channel.compared().reference
+    finite = reference[np.isfinite(reference)]
+    tolerance = atol + rtol * (float(np.ptp(finite)) if finite.size else 0.0)
+    about = f"absolute {atol:g}, relative {rtol:g} of the range, within {dt:g} s"
+    return Tube(bounds[0] - tolerance, bounds[1] + tolerance, about)
+
+
+def _seconds(run: Run, t: Floats, received: Int64s) -> Floats:
+    """Return seconds since the stimulus began: where the reference counts the rig's own steps, of the arrivals."""
+    start = int(run.stimulus.origin[0])
+    span = float(run.stimulus.origin[-1] - start) / 1e9
+    timed = np.isfinite(t).all() and (t.size < 2 or float(np.ptp(t)) > 0.5 * span)
+    return t if timed else (received - start) / 1e9
+
+
+def _floats(column: npt.NDArray[np.generic]) -> Floats:
+    return np.asarray(column, np.float64)
