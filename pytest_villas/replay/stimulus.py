@@ -38,7 +38,8 @@ def prepare(stimulus: Samples, signals: tuple[Signal, ...], *, first: int, tags:
     """Fit a stimulus to the signals that the rig's node declares.
 
     Signals are found by name where the stimulus has a name of the node's, else they count by position. A signal that the
-    stimulus lacks is held at its `init`. Floats are put into complex signals; nothing else is converted.
+    stimulus lacks is held at its `init`. Floats are put into complex signals and booleans into integer ones; nothing
+    else is converted.
 
     Args:
         stimulus: with origin stamps, of which only the differences count.
@@ -112,6 +113,8 @@ def _fitted(column: Column, signal: Signal) -> Column:
         return column
     if given is SignalType.FLOAT and signal.type is SignalType.COMPLEX:
         return column.astype(np.complex64)
+    if given is SignalType.BOOLEAN and signal.type is SignalType.INTEGER:  # for formats that have no booleans
+        return column.astype(np.int64)
     raise EncodeError(
         f"signal {signal.name!r} is {signal.type.value} in the rig's node and {given.value} in the stimulus; a real VILLASnode "
         f"ends at once where it gets another type: convert with Samples.cast(...)"

@@ -61,14 +61,13 @@ static void push(struct ring *ring, uint8_t byte)
     ring->written++;
 }
 
-/* Fill the FIFO once it is empty; the port asks for more by an interrupt. */
+/* Fill the FIFO while it is empty; the port asks for more by an interrupt. */
 static void feed(enum port port)
 {
     uint8_t byte;
-    if (!(STATUS(port) & SENT))
-        return;
-    for (uint32_t room = FIFO_BYTES; room && pop(&to_send[port], &byte); room--)
-        DATA(port) = byte;
+    while (to_send[port].read != to_send[port].written && STATUS(port) & SENT)
+        for (uint32_t room = FIFO_BYTES; room && pop(&to_send[port], &byte); room--)
+            DATA(port) = byte;
     ASKS(port) = to_send[port].read == to_send[port].written ? ON_RECEIVE : ON_RECEIVE | ON_SEND;
 }
 

@@ -1,8 +1,9 @@
 /* Three PI controllers at a fixed rate, between an operator and a plant, each on a serial line.
  *
- * The operator sends setpoints: va vb vc (V), fault, tag. The plant sends what it measures: ua ub uc (V).
- * Both get, at every step: ua ub uc (V, what the controllers put out), fault and tag as they came, and the number of the step.
- * The step is also the sequence number; the time is that of the setpoints.
+ * The operator sends setpoints: va vb vc (V), fault, tag. They are a trajectory: each step goes on to the next one that waits.
+ * The plant sends what it measures: ua ub uc (V). Of that the newest counts. Both get, at every step: ua ub uc (V, what the
+ * controllers put out), fault and tag as they came, and the number of the step. The step is also the sequence number; the time
+ * is that of the setpoints.
  *
  * A plant that has never sent counts as 0 V: the loop is open. Setpoints, or measurements, that stay away for WATCHDOG steps
  * trip the controllers: their output and their state are 0 until both come again.
@@ -13,20 +14,22 @@
 
 #define STEPS_PER_SECOND 1000u
 #define WATCHDOG 100u
+#define WAITING 32u /* samples, a power of two */
 #define PHASES 3u
 
 enum { FAULT = PHASES, TAG, STEP, OUTPUTS };
 
-/* The newest sample of a port. The main loop writes into the one that the tick does not look at. */
-struct latest {
-    struct sample samples[2];
-    volatile uint32_t current;
-    uint32_t sequence, age; /* of the last look of the tick */
+/* What a port has received: the main loop writes, the tick reads. */
+struct inbox {
+    struct sample samples[WAITING];
+    volatile uint32_t written, read;
+    uint32_t age; /* steps since the last sample was taken */
 };
 
-static struct latest latest[PORTS];
+static struct inbox inboxes[PORTS];
 static struct receiver receivers[PORTS];
 static const uint16_t least[PORTS] = {[OPERATOR] = TAG + 1, [PLANT] = PHASES};
+static struct sample setpoint, measured;
 static struct pi controllers[PHASES];
 static uint32_t step;
 
@@ -43,39 +46,43 @@ static bool usable(const struct sample *sample, enum port port)
 
 static void listen(enum port port)
 {
-    struct latest *to = &latest[port];
+    struct inbox *to = &inboxes[port];
     uint8_t byte;
     while (board_receive(port, &byte)) {
-        uint32_t other = !to->current;
-        if (wire_receive(&receivers[port], byte, &to->samples[other]) && usable(&to->samples[other], port))
-            to->current = other;
+        struct sample *next = &to->samples[to->written % WAITING];
+        bool full = to->written - to->read == WAITING - 1; /* the one that is written to is not read yet */
+        if (wire_receive(&receivers[port], byte, next) && usable(next, port) && !full)
+            to->written++;
     }
 }
 
-/* Return the newest sample, and count the steps for which it has been the same. */
-static const struct sample *look(enum port port)
+/* Take the next sample that waits, or the newest. */
+static void take(enum port port, struct sample *sample, bool newest)
 {
-    struct latest *from = &latest[port];
-    const struct sample *sample = &from->samples[from->current];
-    if (sample->sequence != from->sequence)
+    struct inbox *from = &inboxes[port];
+    if (newest && from->written != from->read)
+        from->read = from->written - 1;
+    if (from->written != from->read) {
+        *sample = from->samples[from->read % WAITING];
+        from->read++;
         from->age = 0;
-    else if (from->age < WATCHDOG)
+    } else if (from->age < WATCHDOG) {
         from->age++;
-    from->sequence = sample->sequence;
-    return sample;
+    }
 }
 
 void tick(void)
 {
-    const struct sample *setpoint = look(OPERATOR), *measured = look(PLANT);
-    struct sample output = *setpoint;
-    bool open = measured->count == 0;
-    bool tripped = latest[OPERATOR].age >= WATCHDOG || (!open && latest[PLANT].age >= WATCHDOG);
+    take(OPERATOR, &setpoint, false);
+    take(PLANT, &measured, true);
+    struct sample output = setpoint;
+    bool open = measured.count == 0;
+    bool tripped = inboxes[OPERATOR].age >= WATCHDOG || (!open && inboxes[PLANT].age >= WATCHDOG);
     for (uint32_t i = 0; i < PHASES; i++) {
         if (tripped)
             controllers[i].integral = 0;
         output.values[i].real =
-            tripped ? 0 : pi_step(&controllers[i], setpoint->values[i].real, open ? 0 : measured->values[i].real);
+            tripped ? 0 : pi_step(&controllers[i], setpoint.values[i].real, open ? 0 : measured.values[i].real);
     }
     output.count = OUTPUTS;
     output.sequence = ++step;
@@ -89,7 +96,7 @@ void tick(void)
 int main(void)
 {
     for (enum port port = OPERATOR; port < PORTS; port++)
-        latest[port].age = WATCHDOG;
+        inboxes[port].age = WATCHDOG;
     board_start(STEPS_PER_SECOND);
     for (;;) {
         listen(OPERATOR);

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,17 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 
 def awaken(line: Line) -> None:
-    """Wait until QEMU sees that its pty is open, for which it looks once a second, and what was sent before is answered."""
-    hello = message(0, [0, 0, 0], [0])
-    line.exchange(framed(hello), lambda got: hello in got)
+    """Wait until it runs and QEMU has seen that its pty is open; what came before may be lost. No answer is left over."""
+    for number in range(60):
+        hello = message(number, [0, 0, 0], [0])
+        with suppress(TimeoutError):
+            line.exchange(framed(hello), partial(has, hello), 1)
+            return
+    raise TimeoutError("the firmware does not answer")
+
+
+def has(wanted: bytes, got: list[bytes]) -> bool:
+    return wanted in got
 
 
 def test_it_fits_on_a_page() -> None:

@@ -43,6 +43,10 @@ def test_floats_are_put_into_complex_signals() -> None:
     assert prepare(of(z=[1.0, 2, 3, 4]), NODE, first=1).samples["z"].tolist() == [1, 2, 3, 4]
 
 
+def test_booleans_are_put_into_integer_signals() -> None:
+    assert prepare(of(n=[True, False, True, True]), NODE, first=1).samples["n"].tolist() == [1, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
