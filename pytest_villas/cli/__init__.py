@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "convert": ("pytest_villas.cli.convert", "convert samples from one format to another, as villas-convert does"),
     "compare": ("pytest_villas.cli.compare", "compare recordings, as villas-compare does"),
     "replay": ("pytest_villas.cli.replay", "replay the stimulus of a stored run to a rig, and judge what comes back"),
+    "report": ("pytest_villas.cli.report", "write a report, or an acceptance pack, of stored runs"),
+    "verify": ("pytest_villas.cli.verify", "check an acceptance pack"),
     "prove": ("pytest_villas.cli.prove", "say which impairments of a rig its tests would let through"),
 }
 _INTERRUPTED = 130

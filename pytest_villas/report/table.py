@@ -64,7 +64,7 @@ def limits(verdicts: Sequence[VerdictRecord]) -> list[str]:
 
     Channels that were all asked the same and keep it share the line of the nearest of them.
     """
-    rows = [_row(group) for group in _grouped(verdicts)]
+    rows = [_row(group) for group in grouped(verdicts)]
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
     return [
         f"  {_fitted(claim, WIDTH - 32 - widths[1]):<{min(widths[0], WIDTH - 32 - widths[1])}}  is {value:<{widths[1]}}  {left:>13}  {outcome}"
@@ -72,7 +72,8 @@ def limits(verdicts: Sequence[VerdictRecord]) -> list[str]:
     ]
 
 
-def _grouped(verdicts: Sequence[VerdictRecord]) -> Iterator[list[VerdictRecord]]:
+def grouped(verdicts: Sequence[VerdictRecord]) -> Iterator[list[VerdictRecord]]:
+    """Yield the verdicts, with those of channels that were all asked the same and keep it in one group."""
     groups: dict[object, list[VerdictRecord]] = {}
     for index, verdict in enumerate(verdicts):
         kept = verdict.outcome == "PASS" and verdict.what.startswith(("fidelity ", "abs(fidelity "))
@@ -82,8 +83,13 @@ def _grouped(verdicts: Sequence[VerdictRecord]) -> Iterator[list[VerdictRecord]]
     yield from groups.values()
 
 
+def nearest_of(group: Sequence[VerdictRecord]) -> VerdictRecord:
+    """Return the verdict that has the least margin left."""
+    return min(group, key=lambda verdict: value_of(verdict.margin) if verdict.margin is not None else float("inf"))
+
+
 def _row(group: list[VerdictRecord]) -> tuple[str, str, str, str]:
-    nearest = min(group, key=lambda verdict: value_of(verdict.margin) if verdict.margin is not None else float("inf"))
+    nearest = nearest_of(group)
     claim = f"{nearest.what} {nearest.comparison} {_told(nearest.limit, nearest.unit)}"
     if len(group) > 1:
         claim += f" (and {len(group) - 1} more)"

@@ -15,7 +15,7 @@ from pytest_villas.measure.quantity import format_apart, format_range, format_va
 from pytest_villas.report import svg
 from pytest_villas.report.page.payload import payload
 from pytest_villas.report.record import Number, RigRecord, RunRecord, SessionRecord, TestRecord, VerdictRecord, value_of
-from pytest_villas.report.table import replay_line, verdict_of
+from pytest_villas.report.table import grouped, nearest_of, replay_line, verdict_of
 from pytest_villas.report.traces import timeline, traces
 from pytest_villas.rig import stored
 from pytest_villas.units import duration
@@ -121,7 +121,7 @@ def runs(session: SessionRecord, root: Path) -> list[RunView]:
                     anchor=f"run-{len(found) + 1}",
                     title=title,
                     outcome=_outcome(test, run),
-                    rows=[row(verdict, rigs.get(run.rig)) for verdict in run.verdicts],
+                    rows=[row(group, rigs.get(run.rig)) for group in grouped(run.verdicts)],
                     charts=charts(run, root / run.folder, title),
                     delivery=_delivery(run),
                     quantiles=[
@@ -150,8 +150,10 @@ def charts(run: RunRecord, folder: Path, label: str) -> Charts:
         return Charts(error=f"no charts: {error}")
 
 
-def row(verdict: VerdictRecord, rig: RigRecord | None) -> Row:
-    """Write a verdict out."""
+def row(group: Sequence[VerdictRecord], rig: RigRecord | None) -> Row:
+    """Write a verdict out: of channels that all keep the same limit, the one that is nearest to it."""
+    verdict = nearest_of(group)
+    more = f" (nearest of {len(group)} channels)" if len(group) > 1 else ""
     limit, value = value_of(verdict.limit), value_of(verdict.estimate)
     texts = format_apart(limit, value, verdict.unit)
     lower, upper = value_of(verdict.lower), value_of(verdict.upper)
@@ -160,7 +162,7 @@ def row(verdict: VerdictRecord, rig: RigRecord | None) -> Row:
     share = None if verdict.margin is None else value_of(verdict.margin)
     return Row(
         outcome=verdict.outcome,
-        claim=f"{verdict.what} {verdict.comparison} {texts[0]}",
+        claim=f"{verdict.what} {verdict.comparison} {texts[0]}{more}",
         value="unknown" if verdict.estimate is None else texts[1],
         interval=f"{format_range(lower, upper, verdict.unit)}{sure}" if spread else "",
         left="" if share is None else _margin(share, verdict.comparison),
