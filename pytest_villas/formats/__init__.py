@@ -6,7 +6,19 @@
 b'[{"sequence": 7, "data": [1.5, -2.0]}]'
 """
 
-from pytest_villas.formats.codec import Codec, Decoded, Payload, Rejection
+from pytest_villas.formats.codec import Batch, Codec, Decoded, MessageCodec, Payload, Rejection
 from pytest_villas.formats.registry import Factory, codec, messages, names, register
 
-__all__ = ["Codec", "Decoded", "Factory", "Payload", "Rejection", "codec", "messages", "names", "register"]
+__all__ = [
+    "Batch",
+    "Codec",
+    "Decoded",
+    "Factory",
+    "MessageCodec",
+    "Payload",
+    "Rejection",
+    "codec",
+    "messages",
+    "names",
+    "register",
+]
