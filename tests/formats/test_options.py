@@ -1,0 +1,116 @@
+"""With any options, types and number of samples, the bytes are those of a real VILLASnode, and mean what was put in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import parts
+import pytest
+from formats.real_node import STORED, capture, cases, samples_of
+
+from pytest_villas import Samples, SignalType, formats
+from pytest_villas.samples import Column, signals_of
+
+_NARROW = ("villas.binary", "villas.web", "raw", "gtnet")
+_LINES = ("csv", "tsv", "villas.human", "value")
+_WITHOUT_STAMPS = ("value", "opal.asyncip", "json.kafka", "json.edgeflex", "json.reserve")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    format: dict[str, Any]
+    signals: list[dict[str, str]]
+    per_message: int
+    payloads: list[bytes]
+
+    def __str__(self) -> str:
+        return f"{self.format}-{'_'.join(s['type'] for s in self.signals)}-{self.per_message}"
+
+    @property
+    def samples(self) -> Samples:
+        return samples_of(signals_of(self.signals))
+
+
+def stored() -> list[Case]:
+    found = []
+    for line in STORED.read_text().splitlines():
+        case = json.loads(line)
+        payloads = [base64.b64decode(text) for text in case["payloads"]]
+        found.append(Case(case["format"], case["signals"], case["per_message"], payloads))
+    return found
+
+
+CASES = stored()
+
+
+def codec_of(case: Case) -> formats.Codec:
+    if case.format["type"] == "protobuf":
+        pytest.importorskip("google.protobuf")
+    return formats.codec(case.format, case.signals)
+
+
+def test_every_format_that_can_be_read_is_here() -> None:
+    assert {case.format["type"] for case in CASES} == {*formats.names()} - {"iotagent_ul"}  # the real node fails to send that
+    assert len(CASES) > 200
+    assert all(len(case.payloads) * case.per_message == len(case.samples) for case in CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_same_bytes_are_written(case: Case) -> None:
+    assert codec_of(case).encode_many(case.samples, case.per_message) == case.payloads
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_was_put_in_is_read(case: Case) -> None:
+    decoded = codec_of(case).decode_many(case.payloads)
+    assert decoded.rejected == ()
+    assert decoded.message.tolist() == np.repeat(np.arange(len(case.payloads)), case.per_message).tolist()
+    got, sent, setting = decoded.samples, case.samples, case.format
+    assert len(got) == len(sent)
+    framed = setting["type"] not in ("raw", "gtnet") or setting.get("fake")
+    if framed and setting["type"] not in _WITHOUT_STAMPS and setting.get("ts_origin", True):
+        assert got.origin.tolist() == sent.origin.tolist()
+    if framed and setting["type"] not in ("value", "json.edgeflex") and setting.get("sequence", True):
+        assert got.sequence.tolist() == sent.sequence.tolist()
+    if not setting.get("data", True) and setting["type"] in ("json", *_LINES):
+        assert not got.length.any()
+        return
+    assert got.length.tolist() == sent.length.tolist()
+    for signal, a, b in zip(sent.signals, got, sent, strict=True):
+        np.testing.assert_array_equal(a, as_said(setting, signal.type, b), err_msg=signal.name)
+
+
+def as_said(setting: dict[str, Any], kind: SignalType, column: Column) -> Column:
+    """Return the numbers as far as the format and its precision can say them."""
+    if kind not in (SignalType.FLOAT, SignalType.COMPLEX):
+        return column
+    if setting["type"] in _NARROW and setting.get("bits", 32) == 32:
+        return column.astype(np.complex64 if kind is SignalType.COMPLEX else np.float32).astype(column.dtype)
+    digits = setting.get("real_precision", 17)
+    if setting["type"] in _LINES:
+        template = f"%.{digits}f"
+    elif setting["type"].startswith("json") and digits:
+        template = f"%.{digits}g"
+    else:
+        return column
+
+    def said(values: Column) -> Column:
+        return np.array([float(template % value) for value in values.tolist()])
+
+    if kind is SignalType.FLOAT:
+        return said(column)
+    return (said(column.real) + 1j * said(column.imag)).astype(np.complex64)
+
+
+@pytest.mark.parametrize("number", range(len(list(cases()))))
+def test_the_villas_node_that_is_installed_sends_what_is_stored(number: int) -> None:
+    program = parts.villas_node()
+    signals, per_message, settings = list(cases())[number]
+    known = {str(case): case.payloads for case in CASES}
+    declared = [{"name": s.name, "unit": s.unit, "type": s.type.value} for s in signals]
+    for setting, payloads in zip(settings, capture(program, signals, per_message, settings), strict=True):
+        assert known[str(Case(setting, declared, per_message, []))] == payloads
