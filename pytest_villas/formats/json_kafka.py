@@ -1,4 +1,7 @@
-"""`json.kafka`: `[{"schema": {...}, "payload": {"timestamp": ms, "sequence": n, "<signal>": v}}]`, as Kafka Connect has it."""
+"""`json.kafka`: `[{"schema": {...}, "payload": {"timestamp": ms, "sequence": n, "<signal>": v}}]`, as Kafka Connect has it.
+
+Of several samples in a message, VILLASnode writes the schema of the last one with each; here each has its own. No reader asks.
+"""
 
 from __future__ import annotations
 

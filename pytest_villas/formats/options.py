@@ -33,16 +33,24 @@ class LineOptions(FormatOptions, frozen=True, kw_only=True):
     comment_prefix: str = "#"
 
 
+_IDLE_DELIMITER = frozenset(
+    ("iotagent_ul", "json.edgeflex", "json.kafka", "json.reserve", "protobuf", "value", "villas.binary", "villas.web")
+)
+"""Formats for which VILLASnode's documentation lists a `delimiter`, which it reads nowhere; nor is it used here."""
+
 Options = TypeVar("Options", bound=FormatOptions)
 
 
 def read_options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Options:
     """Validate the options of format `name`; ConfigError names the option and the nearest right one."""
+    known = (*kind.__struct_fields__, *(("delimiter",) if name in _IDLE_DELIMITER else ()))
     for key in given:
-        if key not in kind.__struct_fields__:
-            raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(str(key), kind.__struct_fields__)}")
+        if key not in known:
+            raise ConfigError(f"format {name!r}: {key}: unknown option{nearest(str(key), known)}")
+    if "delimiter" in given and not isinstance(given["delimiter"], str):
+        raise ConfigError(f"format {name!r}: delimiter: {given['delimiter']!r} has to be text")
     try:
-        return msgspec.convert(dict(given), kind)
+        return msgspec.convert({key: value for key, value in given.items() if key in kind.__struct_fields__}, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"format {name!r}: {error}".replace("`$.", "`format.")) from None
 

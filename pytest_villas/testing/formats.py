@@ -74,14 +74,14 @@ class Format:
 
 
 def _column(signal: Signal, count: int, index: int) -> Column:
-    steps = (np.arange(count) * 37 + index * 11) % 101 - 50
+    steps: Column = (np.arange(count) * 37 + index * 11) % 101 - 50
     match signal.type:
         case SignalType.FLOAT:
             return steps / 8
         case SignalType.INTEGER:
             return steps
         case SignalType.BOOLEAN:
-            return steps % 3 == 0
+            return np.asarray(steps % 3 == 0)
         case SignalType.COMPLEX:
             return (steps / 4 - 0.5j * steps).astype(np.complex64)
 

@@ -69,7 +69,7 @@ def cases() -> Iterator[tuple[tuple[Signal, ...], int, list[dict[str, Any]]]]:
         {"delimiter": "$"},
         {"comment_prefix": "%", "header": False, "skip_first_line": True},
     ]
-    raws = [
+    raws: list[dict[str, Any]] = [
         {"type": "raw", "bits": bits, "fake": fake} | ({"endianess": end} if end else {})
         for bits in (32, 64)
         for fake in (False, True)
@@ -91,7 +91,7 @@ def cases() -> Iterator[tuple[tuple[Signal, ...], int, list[dict[str, Any]]]]:
     yield floats, 1, list(_with(("json.reserve",), [*off, *laid_out]))
     yield floats, 2, list(_with(("json.reserve", "json.kafka", "json.edgeflex"), [{}]))
     yield _NAMED, 1, named
-    whole = [
+    whole: list[dict[str, Any]] = [
         *({"type": "raw", "bits": 16, "fake": False, "endianess": end} for end in ("little", "big")),
         {"type": "raw", "bits": 8, "fake": False},
     ]

@@ -13,6 +13,7 @@ import pytest
 from formats.real_node import STORED, capture, cases, samples_of
 
 from pytest_villas import Samples, SignalType, formats
+from pytest_villas.errors import ConfigError
 from pytest_villas.samples import Column, signals_of
 
 _NARROW = ("villas.binary", "villas.web", "raw", "gtnet")
@@ -114,3 +115,43 @@ def test_the_villas_node_that_is_installed_sends_what_is_stored(number: int) -> 
     declared = [{"name": s.name, "unit": s.unit, "type": s.type.value} for s in signals]
     for setting, payloads in zip(settings, capture(program, signals, per_message, settings), strict=True):
         assert known[str(Case(setting, declared, per_message, []))] == payloads
+
+
+_EVERY = {"real_precision": 17, "ts_origin": True, "ts_received": True, "sequence": True, "data": True, "offset": True}
+_JSON = {"indent": 2, "compact": True, "ensure_ascii": True, "sort_keys": True, "escape_slash": True}
+_LINE = {"delimiter": "\n", "header": True, "skip_first_line": False, "comment_prefix": "#"}
+_DELIMITER = {"delimiter": "\n"}
+_RAW = {"bits": 32, "endianess": "little", "fake": False}
+# VILLASnode's doc/openapi/components/schemas/config/formats, and what its source reads beside
+DOCUMENTED: dict[str, dict[str, Any]] = {
+    "csv": _LINE | {"separator": ","},
+    "gtnet": _RAW,
+    "iotagent_ul": _DELIMITER,
+    "json": _JSON,
+    "json.edgeflex": _JSON | _DELIMITER,
+    "json.kafka": _JSON | _DELIMITER | {"schema": {"type": "struct", "name": "mine"}},
+    "json.reserve": _JSON | _DELIMITER,
+    "opal.asyncip": {"dev_id": 3},
+    "protobuf": _DELIMITER,
+    "raw": _RAW,
+    "tsv": _LINE | {"separator": "\t"},
+    "value": _DELIMITER,
+    "villas.binary": _DELIMITER | {"source_index": 3, "validate_source_index": True},
+    "villas.human": _LINE,
+    "villas.web": _DELIMITER | {"source_index": 3, "validate_source_index": True},
+}
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_every_documented_option_is_taken_and_a_misspelt_one_refused_with_the_right_one(name: str) -> None:
+    if name == "protobuf":
+        pytest.importorskip("google.protobuf")
+    for option, value in (_EVERY | DOCUMENTED[name]).items():
+        formats.codec({"type": name, option: value}, "1f")
+        misspelt = f"{option[:-1]}_{option[-1]}"
+        with pytest.raises(ConfigError, match=f"{misspelt}: unknown option, did you mean '{option}'"):
+            formats.codec({"type": name, misspelt: value}, "1f")
+    foreign = {option for options in DOCUMENTED.values() for option in options} - {*DOCUMENTED[name], *_EVERY}
+    for option in foreign:
+        with pytest.raises(ConfigError, match=f"{option}: unknown option"):
+            formats.codec({"type": name, option: 1}, "1f")
