@@ -57,7 +57,8 @@ def dump_engine(node: Node, path: Path, publish: str, subscribe: str) -> None:
         {"in": source, "out": destination, "builtin": False, "original_sequence_no": True, "queuelen": 8192}
         for source, destination in ((node.name, inside), (inside, node.name))
     ]
-    root = {"http": {"enabled": False}, "hugepages": 0, "nodes": {node.name: described, inside: plumbing}, "paths": paths}
+    quiet = {"http": {"enabled": False}, "hugepages": 0, "stats": 0}
+    root = {**quiet, "nodes": {node.name: described, inside: plumbing}, "paths": paths}
     path.write_text(json.dumps(root, indent=2) + "\n", encoding="utf-8")
 
 

@@ -35,7 +35,7 @@ _HEADER_BYTES = 48
 _VALUE_BYTES = {SignalType.FLOAT: 12, SignalType.INTEGER: 14, SignalType.BOOLEAN: 5, SignalType.COMPLEX: 15}
 _BANNER = re.compile(r"This is VILLASnode v?(\d+)\.(\d+)[.\d]*")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_REFUSED = "Failed to read samples from node"
+_REFUSED = b"Failed to read samples from node"
 
 
 def spin(program: str, node: Node, folder: Path) -> VillasNode:
@@ -72,7 +72,7 @@ class _Process:
     reader: Codec
     sockets: Path
     pause_s: float = 0.0005  # libnanomsg's publisher drops what it is given while it is still sending
-    _refused: int = field(default=0)
+    _read_to: int = field(default=0)
 
     @classmethod
     def start(cls, program: str, node: Node, folder: Path) -> _Process:
@@ -86,7 +86,7 @@ class _Process:
         engine = cls(node, process, NanomsgLink([inward], [outward]), writer, reader, sockets)
         try:
             engine.link.open()
-            process.wait_for_line(r"Starting path .*\n(.*\n)*.*Starting path ", _START_NS)
+            process.wait(lambda: process.log.read_bytes().count(b"Starting path") == 2, _START_NS, "its paths did not start")
             _check_version(process)
             engine.wait_connected(_START_NS, 0, 0)
         except BaseException:
@@ -104,10 +104,12 @@ class _Process:
 
     def check(self) -> None:
         self.process.check()
-        refused = self.process.log.read_text(errors="replace").count(_REFUSED)
-        if new := refused - self._refused:
-            self._refused = refused
-            raise DecodeError(f"node {self.node.name!r}: villas-node refused {new} messages; its log is {self.process.log}")
+        with self.process.log.open("rb") as log:
+            log.seek(self._read_to)
+            lines = log.read().rpartition(b"\n")[0]
+        self._read_to += len(lines)
+        if refused := lines.count(_REFUSED):
+            raise DecodeError(f"node {self.node.name!r}: villas-node refused {refused} messages; its log is {self.process.log}")
 
     def wait_connected(self, timeout: int, subscribers: int | None, publishers: int | None) -> None:
         end = time.monotonic_ns() + timeout
