@@ -19,7 +19,7 @@ static void transport_open(const char *first, const char *second)
     nn_setsockopt(subscriber, NN_SOL_SOCKET, NN_RCVTIMEO, &wait, sizeof wait);
     if (nn_bind(publisher, first) < 0 || nn_connect(subscriber, second) < 0)
         die("libnanomsg");
-    sleep(1); /* it does not say when it is connected */
+    usleep(500000); /* it does not say when it is connected */
 }
 
 static int transport_send(const char *message, size_t size)

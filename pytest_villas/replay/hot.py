@@ -1,7 +1,8 @@
 """The hot loop: bytes and clocks only. One thread sends at absolute deadlines and stamps arrivals in between.
 
 Until shortly before a deadline it sleeps, in an epoll that a timer ends; then it looks at the clock again and again, and at
-the link, so that it is not late by the time that waking up takes. How long before is `spin`: see `realtime.spin`. It sleeps
+the link, so that it is not late by the time that waking up takes. How long before is `spin`: see `realtime.spin`; and so long
+it stays awake after it sent, unless something came: an answer that is there by then is not late either. It sleeps
 at least a third of the time all the same, though it may wake up late then: Linux stops a real-time process that never sleeps
 for 50 ms of every second [sched_rt_runtime_us].
 """
@@ -91,7 +92,7 @@ def run(
     clock, send, receive, header = time.monotonic_ns, link.send, link.receive, ARRIVAL.pack
     keep, note = incoming.messages.append, incoming.arrivals.append
     end, index, received, shown, armed, complete = due[-1] + tail, 0, 0, 0, 0, False
-    following, credit, woke = due[0], _CREDIT_NS, clock()
+    following, credit, woke, linger = due[0], _CREDIT_NS, clock(), 0
     timer, epoll = Timer(), select.epoll()
     wait, wake_at = epoll.poll, timer.set
     for watched in (timer.fileno(), control, *(each.fileno() for each in links)):
@@ -109,6 +110,7 @@ def run(
                 sent[index] = now
                 index += 1
                 following = due[index] if index < count else _NEVER
+                linger = now + spin
                 now = clock()
             if now - shown > _REPORT_NS:
                 PROGRESS.pack_into(progress, 0, index, received, now)
@@ -120,6 +122,7 @@ def run(
                     note(header(message[0], len(message[1])))
                     keep(message[1])
                     received += 1
+                    linger = 0
                     if received == turn or clock() >= following:
                         break
                     message = receive()
@@ -128,7 +131,11 @@ def run(
                 if index == count and now >= end:
                     complete = True
                     break
-                until = (following if index < count else end) - (spin if credit > now - woke else 0)
+                until = following if index < count else end
+                if credit > now - woke:
+                    until -= spin
+                    if now < linger:
+                        continue
                 if until <= now:
                     continue
                 if until != armed:

@@ -1,0 +1,48 @@
+"""The memory of a capture: `python -m benchmarks.capturing COUNT` takes so many messages of 48 bytes as a replay does."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pytest_villas.replay.capture import ARRIVAL, ARRIVALS, MESSAGES, Capture, store
+from pytest_villas.replay.spool import Spool
+
+SIZE = 48
+
+
+def peak() -> int:
+    """Return the most memory that this process ever had, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(count: int) -> None:
+    """Print how far the memory rose while the messages came, and when the capture was loaded, in bytes."""
+    before = peak()
+    with tempfile.TemporaryDirectory() as name:
+        folder, payload = Path(name), bytes(SIZE)
+        messages, arrivals = Spool(folder / MESSAGES), Spool(folder / ARRIVALS)
+        for _ in range(count):
+            arrivals.append(ARRIVAL.pack(time.monotonic_ns(), SIZE))
+            messages.append(payload)
+        messages.close()
+        arrivals.close()
+        running = peak() - before
+        sent = np.arange(count)
+        rest = {"meant": sent, "sent": sent, "refused": np.zeros(count, np.bool_), "complete": True}
+        rest |= {"clock_step": 0, "send_queue": 0, "receive_queue": 0, "scheduling": "", "stamp": "user"}
+        store(folder, rest | {"epoch_offset": 0})
+        del sent, rest
+        capture = Capture.load(folder)
+        assert int(capture.blob[::4096].sum()) == 0
+        print(json.dumps({"while it runs": running, "loaded": peak() - before}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,227 @@
+"""Round trips, rates, lateness and stamps: what is measured while the clock runs, with nobody else on the machine."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.contest import Contest, Measurement, Peer
+from pytest_villas import config, formats, generate
+from pytest_villas.links import Link, NanomsgLink, SpLink, Stamp
+from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.commands import Late, Replay
+from pytest_villas.replay.floor import tagged
+from pytest_villas.replay.process import Worker
+from pytest_villas.samples import NO_TIME, Int64s
+from pytest_villas.units import ms, s
+
+_SKIPPED: Final = 0.1
+"""Share of the messages at the start that do not count."""
+_LOWEST: Final = -9
+"""The step of about 1 kHz, below which nobody is tried."""
+_US: Final = 1e3
+NANOMSG: Final = "libnanomsg in C: TCP_NODELAY, buffers of 4 MB, two threads, SCHED_FIFO, memory locked"
+PYNNG: Final = "pynng in our replay process: queues of 8192, SCHED_FIFO, memory locked, no garbage collection"
+LIMIT: Final = "plain sockets in C without a protocol (the limit): TCP_NODELAY, two threads, SCHED_FIFO, memory locked"
+SLEEP: Final = "time.sleep until each is due, in Python: sends nothing, SCHED_FIFO, memory locked, no garbage collection"
+NANOSLEEP: Final = "clock_nanosleep(TIMER_ABSTIME) in C: sends nothing, SCHED_FIFO, memory locked"
+
+
+class UserStamped(SpLink):
+    """Our sockets without the stamps of the kernel."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """This program."""
+        return Stamp.USER
+
+
+def payloads(rate: float, seconds: float) -> list[bytes]:
+    """Return the stimulus: 3 floats as json, each message with its number in its first 8 bytes."""
+    count = max(2, round(rate * seconds))
+    samples = generate.three_phase(frequency=50, magnitude=325, rate=rate, count=count).replace(sequence=np.arange(count))
+    return tagged(formats.codec("json", samples.signals).encode_many(samples))
+
+
+def addresses(transport: str, folder: Path) -> list[str]:
+    """Return two free addresses."""
+    if transport == "ipc":
+        return [f"ipc://{folder}/first", f"ipc://{folder}/second"]
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write('nodes = { a = { type = "nanomsg", out = { endpoints = [ "tcp://*:1", "tcp://*:2" ] } } }')
+        file.flush()
+        return list(config.relocate(config.load(file.name), folder).nodes["a"].output.endpoints)
+
+
+def replayed(link: Link, rate: float, duration: float, folder: Path) -> Capture:
+    """Send the stimulus from our replay process, and take what comes."""
+    messages = payloads(rate, duration)
+    due = np.round(np.arange(len(messages)) * (s / rate)).astype(np.int64)
+    worker, head_start = Worker(folder / "worker.log"), 300 * ms
+    try:
+        worker.open(link)
+        worker.wait_connected(10 * s)
+        while True:
+            start = time.monotonic_ns() + head_start
+            outcome = worker.replay(
+                messages, partial(Replay, due=due, start=start, epoch_offset=0, tail=s // 4, folder=folder), _watch
+            )
+            if not isinstance(outcome, Late):
+                return outcome
+            head_start *= 2
+    finally:
+        worker.close()
+
+
+def _watch(*_: int) -> None:
+    """Look on."""
+
+
+def trip_times(capture: Capture) -> tuple[Int64s, int]:
+    """Return the times from sending to arrival of the messages that count, ns, and how many of these are lost."""
+    count = len(capture.sent)
+    numbers = np.array([int.from_bytes(payload[:8], "big") for payload in capture.payloads()], np.int64)
+    received = np.full(count, NO_TIME)
+    received[numbers[::-1]] = capture.received[::-1]
+    counted = np.arange(count) >= _SKIPPED * count
+    there = counted & (received != NO_TIME) & (capture.sent != NO_TIME)
+    return received[there] - capture.sent[there], int(np.count_nonzero(counted) - np.count_nonzero(there))
+
+
+def quantiles(times: Int64s) -> dict[str, float]:
+    """Return p50 and p99 in us."""
+    return {"p50": float(np.quantile(times, 0.5)) / _US, "p99": float(np.quantile(times, 0.99)) / _US}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The round trip of one engine at one rate: p50 and p99 in us, and how many were lost."""
+
+    p50: float
+    p99: float
+    lost: int
+
+
+Engine = Callable[[str, float, float], Trial]
+"""Takes a transport, a rate in Hz and a duration in s."""
+
+
+def in_python(kind: type[SpLink | NanomsgLink], transport: str, rate: float, duration: float) -> Trial:
+    """Run one of our links through the echo."""
+    with tempfile.TemporaryDirectory(prefix="villas-") as name:
+        first, second = addresses(transport, Path(name))
+        with peers.echo(first, second):
+            times, lost = trip_times(replayed(kind([first], [second]), rate, duration, Path(name)))
+    return Trial(*quantiles(times).values(), lost)
+
+
+def in_c(program: str, transport: str, rate: float, duration: float) -> Trial:
+    """Run a pinger in C through the same echo, which for the limit has no protocol either."""
+    messages = payloads(rate, 1)
+    size, skipped = int(np.median([len(message) for message in messages])), int(_SKIPPED * rate * duration)
+    with tempfile.TemporaryDirectory(prefix="villas-") as name:
+        first, second = addresses(transport, Path(name))
+        with peers.echo(first, second) if program == "nanomsg_ping" else peers.echo(first):
+            found = peers.run(program, first, second, rate, duration, size, skipped)
+    return Trial(found.get("p50", np.inf) / _US, found.get("p99", np.inf) / _US, found["lost"])
+
+
+ENGINES: Final[dict[str, Engine]] = {
+    "ours": partial(in_python, SpLink),
+    PYNNG: partial(in_python, NanomsgLink),
+    NANOMSG: partial(in_c, "nanomsg_ping"),
+    LIMIT: partial(in_c, "tcp_ping"),
+}
+
+
+def round_trip(engine: Engine, transport: str) -> Measurement:
+    """Measure at 1 kHz."""
+    found = engine(transport, 1000, 1.5)
+    return {"p50": found.p50, "p99": found.p99}
+
+
+@dataclass(slots=True)
+class Held:
+    """The highest rate that an engine holds for 10 s without loss and with p99 under 1 ms. It remembers where it was.
+
+    The rates are steps of a quarter. In the first round it climbs in trials of 1 s; then the highest of them has to hold for
+    10 s, else the next below. A later round begins where the last one ended, and tries one step above.
+    """
+
+    engine: Engine
+    step: int | None = None
+
+    def __call__(self) -> Measurement:
+        """Find it. The rate is in kHz."""
+        step = self.step
+        if step is None:
+            step = 0
+            while self._holds(step + 2, 1):
+                step += 2
+        if self._holds(step + 1, 1):
+            step += 1
+        while step > _LOWEST and not self._holds(step, 10):
+            step -= 1
+        self.step = step
+        return {"": self.rate(step) / 1e3}
+
+    def _holds(self, step: int, duration: float) -> bool:
+        found = self.engine("tcp", self.rate(step), duration)
+        return found.lost == 0 and found.p99 < 1000
+
+    @staticmethod
+    def rate(step: int) -> float:
+        """Return the rate of a step, Hz."""
+        return float(round(8000 * 1.25**step, -2))
+
+
+def lateness(rate: int) -> Measurement:
+    """Return how late we send over ipc, p99, in us."""
+    with tempfile.TemporaryDirectory(prefix="villas-") as name:
+        address = addresses("ipc", Path(name))[0]
+        capture = replayed(SpLink([address], [address]), rate, 1.5, Path(name))
+    late = (capture.sent - capture.meant)[round(_SKIPPED * len(capture.sent)) :]
+    return {"p99": float(np.quantile(late, 0.99)) / _US}
+
+
+def one_way(kind: type[SpLink]) -> Measurement:
+    """Return the one-way time over tcp to ourselves at 1 kHz, p99, in us."""
+    with tempfile.TemporaryDirectory(prefix="villas-") as name:
+        address = addresses("tcp", Path(name))[0]
+        times, _ = trip_times(replayed(kind([address], [address]), 1000, 1.5, Path(name)))
+    return {"p99": quantiles(times)["p99"]}
+
+
+def contests() -> Iterator[Contest]:
+    """Everything that needs a quiet machine."""
+    reach = {NANOMSG: {"p50": 0.8}, PYNNG: {"p50": 0.4}, LIMIT: {"p50": 2.5}}
+    for transport in ("ipc", "tcp"):
+        others = tuple(Peer(name, partial(round_trip, ENGINES[name], transport), reach[name]) for name in reach)
+        figure = f"round trip through the same echo in C, 1 kHz, 3 floats json, {transport}"
+        yield Contest(figure, "us", partial(round_trip, ENGINES["ours"], transport), others)
+    ours = Held(ENGINES["ours"])
+    rates = tuple(Peer(name, Held(ENGINES[name]), {"": 2.0} if name != LIMIT else {}) for name in reach)
+    yield Contest(
+        "highest rate held for 10 s through the echo over tcp, no loss, p99 under 1 ms", "kHz", ours, rates, more_is_better=True
+    )
+    for rate in (1000, 10_000):
+        late = (
+            Peer(SLEEP, partial(_sleep_late, rate), {"p99": 0.3}),
+            Peer(NANOSLEEP, lambda rate=rate: {"p99": peers.run("lateness", rate, 1.5)["p99"] / _US}, {"p99": 2.0}),
+        )
+        yield Contest(f"lateness of sending, {rate // 1000} kHz, json over ipc", "us", partial(lateness, rate), late)
+    user = Peer("ourselves with user stamps", partial(one_way, UserStamped), {"p99": 0.5})
+    yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user,))
+
+
+def _sleep_late(rate: int) -> Measurement:
+    found = peers.run_python("benchmarks.sleeping", rate, 1.5)
+    return {"p99": found["p99"] / _US}

@@ -1,0 +1,208 @@
+"""Codecs, measures, start-up and memory: what a processor does, told by the time that it was busy with us."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import struct
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyfunnel
+from villas.node.formats import Protobuf, VillasHuman
+from villas.node.sample import Sample, Timestamp
+
+from benchmarks import collecting, peers
+from benchmarks.contest import Contest, Measurement, Peer, seconds
+from pytest_villas import Samples, formats
+from pytest_villas.measure import delay, delivery, gate, tube
+from pytest_villas.samples import Int64s
+
+WIDTH: Final = 8
+Loop = tuple[Callable[[], list[bytes]], Callable[[list[bytes]], object]]
+"""What writes all messages, and what reads them."""
+cpu = time.process_time
+
+
+def samples(count: int) -> Samples:
+    """Return random numbers with stamps."""
+    rng = np.random.default_rng(1)
+    columns = [rng.standard_normal(count) for _ in range(WIDTH)]
+    return Samples(columns, f"{WIDTH}f", origin=10**18 + np.arange(count) * 10**6, sequence=np.arange(count))
+
+
+class Loops:
+    """For each format the straightforward loop over messages, in Python."""
+
+    def __init__(self, given: Samples) -> None:
+        """Take samples, as rows."""
+        self.rows = list(zip(*(column.tolist() for column in given.columns), strict=True))
+        self.stamps = [divmod(stamp, 10**9) for stamp in given.origin.tolist()]
+        self.lines = list(enumerate(zip(self.stamps, self.rows, strict=True)))
+        self.objects = [
+            Sample(ts_origin=Timestamp(sec, nsec), sequence=i, data=list(row), new_frame=False)
+            for i, ((sec, nsec), row) in self.lines
+        ]
+
+    def packed(self, head: str, values: str) -> Loop:
+        """Return the loop over `struct`."""
+        first, rest = struct.Struct(head), struct.Struct(values)
+        ends = {
+            8: lambda i, _: (0, i, 64),
+            10: lambda i, _: (0, i, 64),
+            16: lambda i, at: (0x20, 0, WIDTH, i, *at),
+            0: lambda *_: (),
+        }
+        fields = ends[first.size]
+        return (
+            lambda: [first.pack(*fields(i, at)) + rest.pack(*row) for i, (at, row) in self.lines],
+            lambda messages: [(first.unpack_from(m), rest.unpack_from(m, first.size)) for m in messages],
+        )
+
+    def json(self, dumps: Callable[[Any], bytes], loads: Callable[[bytes], Any]) -> Loop:
+        """Return the loop over a JSON library."""
+        return (
+            lambda: [dumps([{"ts": {"origin": at}, "sequence": i, "data": row}]) for i, (at, row) in self.lines],
+            lambda messages: [loads(m) for m in messages],
+        )
+
+    def text(self, separator: str) -> Loop:
+        """Return the loop over `str`."""
+        mark = separator.encode()
+        return (
+            lambda: [
+                f"{at[0]}{separator}{at[1]:09}{separator}{i}{separator}{separator.join(f'{v:.17f}' for v in row)}\n".encode()
+                for i, (at, row) in self.lines
+            ],
+            lambda messages: [[float(word) for word in m.split(mark)] for m in messages],
+        )
+
+    def human(self) -> Loop:
+        """Return the loop over the package `villas-node`."""
+        codec = VillasHuman(signal_list=f"{WIDTH}f")
+        return lambda: [codec.dumps([each]).encode() for each in self.objects], lambda messages: [
+            codec.loads(m.decode()) for m in messages
+        ]
+
+    def protobuf(self) -> Loop:
+        """Return the loop over the package `villas-node`."""
+        codec = Protobuf(signal_list=f"{WIDTH}f")
+        return lambda: [codec.dumpb([each]) for each in self.objects], lambda messages: [codec.loadb(m) for m in messages]
+
+
+def codecs(count: int) -> Iterator[Contest]:
+    """Encode and decode, one sample a message."""
+    given = samples(count)
+    loops = Loops(given)
+    standard = loops.json(lambda value: json.dumps(value).encode(), json.loads)
+    of_package, in_python = "the package villas-node", "a loop in Python over"
+    others: dict[str, tuple[str, Loop, float]] = {
+        "json": (f"{in_python} json", standard, 1 / 20),
+        "csv": (f"{in_python} str", loops.text(","), 1 / 20),
+        "tsv": (f"{in_python} str", loops.text("\t"), 1 / 20),
+        "villas.human": (of_package, loops.human(), 1 / 20),
+        "villas.binary": (f"{in_python} struct", loops.packed(">BBHIII", f">{WIDTH}f"), 1 / 50),
+        "villas.web": (f"{in_python} struct", loops.packed("<BBHIII", f"<{WIDTH}f"), 1 / 50),
+        "raw": (f"{in_python} struct", loops.packed("", f"<{WIDTH}f"), 1 / 50),
+        "gtnet": (f"{in_python} struct", loops.packed("", f">{WIDTH}f"), 1 / 50),
+        "opal.asyncip": (f"{in_python} struct", loops.packed("<HIH", f"<{WIDTH}d"), 1 / 50),
+        "protobuf": (of_package, loops.protobuf(), 1 / 5),
+    }
+    for name, (peer, (write, read), reach) in others.items():
+        codec = formats.codec(name, f"{WIDTH}f")
+        messages = codec.encode_many(given)
+        for what, ours, theirs in (
+            ("encode", partial(codec.encode_many, given), write),
+            ("decode", partial(codec.decode_many, messages), partial(read, messages)),
+        ):
+            figure = f"{what} {count} samples of {WIDTH} floats, {name}"
+            yield Contest(figure, "s", partial(seconds, ours, cpu), (Peer(peer, partial(seconds, theirs, cpu), {"": reach}),))
+    ours_json = formats.codec("json", f"{WIDTH}f")
+    both = [("json of the standard library", standard), ("orjson", loops.json(orjson.dumps, orjson.loads))]
+    ahead = tuple(Peer(name, partial(seconds, partial(_both, *loop), cpu), {"": 1.0}) for name, loop in both)
+    batch = partial(seconds, lambda: ours_json.decode_many(ours_json.encode_many(given)), cpu)
+    yield Contest(f"json, encode and decode, {count} messages before and after a replay", "s", batch, ahead)
+    few = samples(2000)
+    lone = Loops(few)
+    singles = [few[i : i + 1] for i in range(len(few))]
+    alone = partial(seconds, lambda: [ours_json.decode(ours_json.encode(each)) for each in singles], cpu)
+    both = [("json of the standard library", lone.json(lambda value: json.dumps(value).encode(), json.loads))]
+    both.append(("orjson", lone.json(orjson.dumps, orjson.loads)))
+    ahead = tuple(Peer(name, partial(seconds, partial(_both, *loop), cpu), {"": 1.0}) for name, loop in both)
+    yield Contest("json, encode and decode, 2000 messages, each alone", "s", alone, ahead)
+
+
+def _both(write: Callable[[], list[bytes]], read: Callable[[list[bytes]], object]) -> None:
+    read(write())
+
+
+def measures() -> Iterator[Contest]:
+    """Tube, delay, delivery and gate."""
+    rng = np.random.default_rng(1)
+    n = 100_000
+    t = np.arange(n) * 1_000_000
+    x = np.sin(2 * np.pi * 50 * t / 1e9)
+    y = x + rng.normal(0, 1e-4, n)
+    uneven = np.sort(t + rng.integers(0, 400_000, n))
+    figure = "tube, 10^5 points, 50 Hz at 1 kHz"
+    for name, times, limit in (("in general", uneven, 0.016), ("on a uniform grid", t, 0.0009)):
+        ours = partial(seconds, partial(tube, times, x, times, y, dt=1_000_000, atol=0.01), cpu)
+        funnel = partial(pyfunnel.compareAndReport, times / 1e9, x, times / 1e9, y, atolx=1e-3, atoly=0.01)
+        both = (Peer("pyfunnel", partial(seconds, partial(_quietly, funnel), cpu), {"": 0.01}), _figure(limit))
+        yield Contest(f"{figure}, {name}", "s", ours, both)
+    long = 1_000_000
+    phases = [np.sin(2 * np.pi * 50 * np.arange(long) / 1e4 + k) for k in range(8)]
+    reference = Samples(phases, "8f", origin=np.arange(long) * 100_000)
+    late = Samples([np.roll(p, 3) + rng.normal(0, 0.01, long) for p in phases], "8f", origin=np.arange(long) * 100_000)
+    yield Contest(
+        "delay, 8 channels of 10^6 samples", "s", partial(seconds, partial(delay, reference, late), cpu), (_figure(0.55),)
+    )
+    yield from _counts(rng)
+
+
+def _counts(rng: np.random.Generator) -> Iterator[Contest]:
+    n = 10_000_000
+    sequence: Int64s = np.arange(n)
+    sent = sequence * 100_000
+    arrived = np.flatnonzero(rng.random(n) > 1e-4)
+    received = sent[arrived] + rng.integers(50_000, 90_000, arrived.size)
+    from pytest_villas.measure.matching import by_sequence  # noqa: PLC0415 - beside its only use
+
+    def deliver() -> object:
+        return delivery(by_sequence(sequence, sequence[arrived], sent_at=sent, received_at=received), sent, received, t_max=10**9)
+
+    yield Contest("delivery of 10^7 samples, matched by sequence", "s", partial(seconds, deliver, cpu), (_figure(1.0),))
+    values = rng.exponential(100_000, 1_000_000).astype(np.int64)
+    judge = partial(gate, values, 600_000, 0.99)
+    yield Contest("quantile gate at 10^6 samples", "s", partial(seconds, judge, cpu), (_figure(0.25),))
+
+
+def _figure(limit: float) -> Peer:
+    return Peer("the figure that was set", lambda: {"": limit}, {"": 1.0})
+
+
+def _quietly(work: Callable[[], object]) -> None:
+    work()
+
+
+def memory() -> Measurement:
+    """Return the greatest memory of a capture of 10^7 messages of 48 bytes, over what it had before, in MB."""
+    found = peers.run_python("benchmarks.capturing", 10_000_000)
+    return {name: found[name] / 1e6 for name in ("while it runs", "loaded")}
+
+
+def contests(count: int) -> Iterator[Contest]:
+    """Everything that only needs a processor."""
+    yield from codecs(count)
+    yield from measures()
+    yield from collecting.contests()
+    size = 10_000_000 * 48 / 1e6
+    bytes_received = Peer(
+        "bytes received", lambda: {"while it runs": size, "loaded": size}, {"while it runs": 1.6, "loaded": 1.6}
+    )
+    yield Contest("memory of a capture of 10^7 samples of 8 floats, villas.binary", "MB", memory, (bytes_received,))
