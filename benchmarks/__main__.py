@@ -2,8 +2,8 @@
 
     python -m benchmarks [--rounds N] [--samples N] [GROUP...]
 
-Groups are `live` (about 8 minutes: what the clock of the machine decides; leave it alone meanwhile) and `work` (about 8
-minutes: what a processor does). Without any, both. The rows of a group that is not run stay as they are.
+Groups are `trips` (about 4 minutes: round trips, lateness, stamps), `rates` (about 12 minutes) and `work` (about 10 minutes: what
+a processor does); leave the machine alone meanwhile. Without any, all. The rows of a group that is not run stay as they are.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import live
 from benchmarks.contest import Contest, Measurement, Rounds
 
 HERE = Path(__file__).parent
@@ -30,11 +31,15 @@ _COLUMNS = ("figure", "ours", "peer's", "peer", "ratio", "spread", "reach", "hol
 def main(arguments: list[str]) -> None:
     """Play all rounds, and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against named peers.")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help="live, work; without any, both")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="trips, rates, work; without any, all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=100_000, help="of each call of a codec")
     given = parser.parse_args(arguments)
-    groups = {"live": _live, "work": partial(_work, given.samples)}
+    groups: dict[str, Callable[[], Iterator[Contest]]] = {
+        "trips": live.trips,
+        "rates": live.rates,
+        "work": partial(_work, given.samples),
+    }
     unknown = set(given.groups) - set(groups)
     if unknown:
         parser.error(f"no group {', '.join(sorted(unknown))}: there are {', '.join(groups)}")
@@ -53,14 +58,8 @@ def main(arguments: list[str]) -> None:
             (HERE / "RESULTS.md").write_text(table(kept), encoding="utf-8")
 
 
-def _live() -> Iterator[Contest]:
-    from benchmarks import live  # noqa: PLC0415 - each group needs parts that the other does not
-
-    return live.contests()
-
-
 def _work(samples: int) -> Iterator[Contest]:
-    from benchmarks import work  # noqa: PLC0415 - as above
+    from benchmarks import work  # noqa: PLC0415 - it needs packages that the others do not
 
     return work.contests(samples)
 

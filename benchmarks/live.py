@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.contest import Contest, Measurement, Peer
-from pytest_villas import config, formats, generate
+from pytest_villas import Samples, config, formats
 from pytest_villas.links import Link, NanomsgLink, SpLink, Stamp
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Late, Replay
@@ -44,10 +44,12 @@ class UserStamped(SpLink):
         return Stamp.USER
 
 
-def payloads(rate: float, seconds: float) -> list[bytes]:
-    """Return the stimulus: 3 floats as json, each message with its number in its first 8 bytes."""
+def payloads(rate: float, seconds: float, signals: int = 3) -> list[bytes]:
+    """Return the stimulus: floats as json, each message with its number in its first 8 bytes."""
     count = max(2, round(rate * seconds))
-    samples = generate.three_phase(frequency=50, magnitude=325, rate=rate, count=count).replace(sequence=np.arange(count))
+    time = np.arange(count) / rate
+    phases = [325 * np.sin(2 * np.pi * (50 * time - k / max(signals, 3))) for k in range(signals)]
+    samples = Samples(phases, f"{signals}f", origin=10**18 + np.round(time * 1e9).astype(np.int64), sequence=np.arange(count))
     return tagged(formats.codec("json", samples.signals).encode_many(samples))
 
 
@@ -61,9 +63,9 @@ def addresses(transport: str, folder: Path) -> list[str]:
         return list(config.relocate(config.load(file.name), folder).nodes["a"].output.endpoints)
 
 
-def replayed(link: Link, rate: float, duration: float, folder: Path) -> Capture:
+def replayed(link: Link, rate: float, duration: float, folder: Path, signals: int = 3) -> Capture:
     """Send the stimulus from our replay process, and take what comes."""
-    messages = payloads(rate, duration)
+    messages = payloads(rate, duration, signals)
     due = np.round(np.arange(len(messages)) * (s / rate)).astype(np.int64)
     worker, head_start = Worker(folder / "worker.log"), 300 * ms
     try:
@@ -96,9 +98,9 @@ def trip_times(capture: Capture) -> tuple[Int64s, int]:
     return received[there] - capture.sent[there], int(np.count_nonzero(counted) - np.count_nonzero(there))
 
 
-def quantiles(times: Int64s) -> dict[str, float]:
+def quantiles(times: Int64s) -> tuple[float, float]:
     """Return p50 and p99 in us."""
-    return {"p50": float(np.quantile(times, 0.5)) / _US, "p99": float(np.quantile(times, 0.99)) / _US}
+    return float(np.quantile(times, 0.5)) / _US, float(np.quantile(times, 0.99)) / _US
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def in_python(kind: type[SpLink | NanomsgLink], transport: str, rate: float, dur
         first, second = addresses(transport, Path(name))
         with peers.echo(first, second):
             times, lost = trip_times(replayed(kind([first], [second]), rate, duration, Path(name)))
-    return Trial(*quantiles(times).values(), lost)
+    return Trial(*quantiles(times), lost)
 
 
 def in_c(program: str, transport: str, rate: float, duration: float) -> Trial:
@@ -197,31 +199,39 @@ def one_way(kind: type[SpLink]) -> Measurement:
     with tempfile.TemporaryDirectory(prefix="villas-") as name:
         address = addresses("tcp", Path(name))[0]
         times, _ = trip_times(replayed(kind([address], [address]), 1000, 1.5, Path(name)))
-    return {"p99": quantiles(times)["p99"]}
+    return {"p99": quantiles(times)[1]}
 
 
-def contests() -> Iterator[Contest]:
-    """Everything that needs a quiet machine."""
-    reach = {NANOMSG: {"p50": 0.8}, PYNNG: {"p50": 0.4}, LIMIT: {"p50": 2.5}}
+_REACH: Final[dict[str, dict[str, float]]] = {NANOMSG: {"p50": 0.8}, PYNNG: {"p50": 0.4}, LIMIT: {"p50": 2.5}}
+
+
+def trips() -> Iterator[Contest]:
+    """Return round trips, lateness and stamps."""
     for transport in ("ipc", "tcp"):
-        others = tuple(Peer(name, partial(round_trip, ENGINES[name], transport), reach[name]) for name in reach)
+        others = tuple(Peer(name, partial(round_trip, ENGINES[name], transport), reach) for name, reach in _REACH.items())
         figure = f"round trip through the same echo in C, 1 kHz, 3 floats json, {transport}"
         yield Contest(figure, "us", partial(round_trip, ENGINES["ours"], transport), others)
-    ours = Held(ENGINES["ours"])
-    rates = tuple(Peer(name, Held(ENGINES[name]), {"": 2.0} if name != LIMIT else {}) for name in reach)
-    yield Contest(
-        "highest rate held for 10 s through the echo over tcp, no loss, p99 under 1 ms", "kHz", ours, rates, more_is_better=True
-    )
     for rate in (1000, 10_000):
         late = (
             Peer(SLEEP, partial(_sleep_late, rate), {"p99": 0.3}),
-            Peer(NANOSLEEP, lambda rate=rate: {"p99": peers.run("lateness", rate, 1.5)["p99"] / _US}, {"p99": 2.0}),
+            Peer(NANOSLEEP, partial(_nanosleep_late, rate), {"p99": 2.0}),
         )
         yield Contest(f"lateness of sending, {rate // 1000} kHz, json over ipc", "us", partial(lateness, rate), late)
     user = Peer("ourselves with user stamps", partial(one_way, UserStamped), {"p99": 0.5})
     yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user,))
 
 
+def rates() -> Iterator[Contest]:
+    """Return the highest rates."""
+    others = tuple(Peer(name, Held(ENGINES[name]), {} if name == LIMIT else {"": 2.0}) for name in _REACH)
+    figure = "highest rate held for 10 s through the echo over tcp, no loss, p99 under 1 ms"
+    yield Contest(figure, "kHz", Held(ENGINES["ours"]), others, more_is_better=True)
+
+
 def _sleep_late(rate: int) -> Measurement:
     found = peers.run_python("benchmarks.sleeping", rate, 1.5)
     return {"p99": found["p99"] / _US}
+
+
+def _nanosleep_late(rate: int) -> Measurement:
+    return {"p99": peers.run("lateness", rate, 1.5)["p99"] / _US}

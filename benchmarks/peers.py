@@ -31,7 +31,7 @@ def built() -> Path:
 
 def run(name: str, *arguments: object) -> dict[str, Any]:
     """Run a peer to its end. Returns what it printed: counts, and quantiles in ns."""
-    command = [built() / name, *map(str, arguments)]
+    command = [str(built() / name), *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=120)
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyfunnel
-from villas.node.formats import Protobuf, VillasHuman
+from villas.node.formats import Protobuf, SignalList, VillasHuman
 from villas.node.sample import Sample, Timestamp
 
 from benchmarks import collecting, peers
 from benchmarks.contest import Contest, Measurement, Peer, seconds
 from pytest_villas import Samples, formats
-from pytest_villas.measure import delay, delivery, gate, tube
+from pytest_villas.measure import by_sequence, delivery, estimate_delay, gate, tube
 from pytest_villas.samples import Int64s
 
 WIDTH: Final = 8
+Floats = npt.NDArray[np.float64]
 Loop = tuple[Callable[[], list[bytes]], Callable[[list[bytes]], object]]
 """What writes all messages, and what reads them."""
 cpu = time.process_time
@@ -52,13 +53,10 @@ class Loops:
     def packed(self, head: str, values: str) -> Loop:
         """Return the loop over `struct`."""
         first, rest = struct.Struct(head), struct.Struct(values)
-        ends = {
-            8: lambda i, _: (0, i, 64),
-            10: lambda i, _: (0, i, 64),
-            16: lambda i, at: (0x20, 0, WIDTH, i, *at),
-            0: lambda *_: (),
-        }
-        fields = ends[first.size]
+
+        def fields(i: int, at: tuple[int, int]) -> tuple[int, ...]:
+            return {0: (), 8: (0, i, 64), 16: (0x20, 0, WIDTH, i, *at)}[first.size]
+
         return (
             lambda: [first.pack(*fields(i, at)) + rest.pack(*row) for i, (at, row) in self.lines],
             lambda messages: [(first.unpack_from(m), rest.unpack_from(m, first.size)) for m in messages],
@@ -84,14 +82,14 @@ class Loops:
 
     def human(self) -> Loop:
         """Return the loop over the package `villas-node`."""
-        codec = VillasHuman(signal_list=f"{WIDTH}f")
+        codec = VillasHuman(signal_list=SignalList(f"{WIDTH}f"))
         return lambda: [codec.dumps([each]).encode() for each in self.objects], lambda messages: [
             codec.loads(m.decode()) for m in messages
         ]
 
     def protobuf(self) -> Loop:
         """Return the loop over the package `villas-node`."""
-        codec = Protobuf(signal_list=f"{WIDTH}f")
+        codec = Protobuf(signal_list=SignalList(f"{WIDTH}f"))
         return lambda: [codec.dumpb([each]) for each in self.objects], lambda messages: [codec.loadb(m) for m in messages]
 
 
@@ -151,17 +149,14 @@ def measures() -> Iterator[Contest]:
     uneven = np.sort(t + rng.integers(0, 400_000, n))
     figure = "tube, 10^5 points, 50 Hz at 1 kHz"
     for name, times, limit in (("in general", uneven, 0.016), ("on a uniform grid", t, 0.0009)):
-        ours = partial(seconds, partial(tube, times, x, times, y, dt=1_000_000, atol=0.01), cpu)
-        funnel = partial(pyfunnel.compareAndReport, times / 1e9, x, times / 1e9, y, atolx=1e-3, atoly=0.01)
-        both = (Peer("pyfunnel", partial(seconds, partial(_quietly, funnel), cpu), {"": 0.01}), _figure(limit))
+        ours = partial(seconds, partial(tube, times, x, times, y, dt=1e-3, atol=0.01), cpu)
+        both = (Peer("pyfunnel", partial(seconds, partial(_funnel, times / 1e9, x, y), cpu), {"": 0.01}), _figure(limit))
         yield Contest(f"{figure}, {name}", "s", ours, both)
     long = 1_000_000
-    phases = [np.sin(2 * np.pi * 50 * np.arange(long) / 1e4 + k) for k in range(8)]
-    reference = Samples(phases, "8f", origin=np.arange(long) * 100_000)
-    late = Samples([np.roll(p, 3) + rng.normal(0, 0.01, long) for p in phases], "8f", origin=np.arange(long) * 100_000)
-    yield Contest(
-        "delay, 8 channels of 10^6 samples", "s", partial(seconds, partial(delay, reference, late), cpu), (_figure(0.55),)
-    )
+    reference = np.array([np.sin(2 * np.pi * 50 * np.arange(long) / 1e4 + k) for k in range(8)])
+    late = np.roll(reference, 3, axis=1) + rng.normal(0, 0.01, reference.shape)
+    find = partial(estimate_delay, reference, late, 1e4, (-0.005, 0.015))
+    yield Contest("delay, 8 channels of 10^6 samples", "s", partial(seconds, find, cpu), (_figure(0.55),))
     yield from _counts(rng)
 
 
@@ -171,7 +166,6 @@ def _counts(rng: np.random.Generator) -> Iterator[Contest]:
     sent = sequence * 100_000
     arrived = np.flatnonzero(rng.random(n) > 1e-4)
     received = sent[arrived] + rng.integers(50_000, 90_000, arrived.size)
-    from pytest_villas.measure.matching import by_sequence  # noqa: PLC0415 - beside its only use
 
     def deliver() -> object:
         return delivery(by_sequence(sequence, sequence[arrived], sent_at=sent, received_at=received), sent, received, t_max=10**9)
@@ -186,8 +180,9 @@ def _figure(limit: float) -> Peer:
     return Peer("the figure that was set", lambda: {"": limit}, {"": 1.0})
 
 
-def _quietly(work: Callable[[], object]) -> None:
-    work()
+def _funnel(times: Floats, x: Floats, y: Floats) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        pyfunnel.compareAndReport(times, x, times, y, outputDirectory=folder, atolx=1e-3, atoly=0.01)
 
 
 def memory() -> Measurement:

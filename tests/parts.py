@@ -36,6 +36,12 @@ def villas_node() -> str:
     return path
 
 
+def header(name: str, package: str) -> None:
+    """Make sure that a header of C is installed."""
+    if not Path("/usr/include", name).is_file():
+        _missing(f"{name} (Debian: {package})")
+
+
 def module(name: str, extra: str) -> None:
     """Make sure that a module can be imported."""
     if importlib.util.find_spec(name) is None:
