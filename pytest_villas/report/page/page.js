@@ -169,6 +169,9 @@
     page.chart.querySelector("svg.v-plot")?.remove();
     await Plotly.react(page.chart, traces, shown, settings);
     const channel = page.data.channels[page.channel], told = [];
+    const { counts } = page.data.timeline;
+    for (const [name, count] of Object.entries(counts))
+      if (page.data.timeline[name].length < count) told.push(`The first ${page.data.timeline[name].length.toLocaleString("en")} of ${count.toLocaleString("en")} ${name} are marked.`);
     if (channel) {
       if (channel.t.length < channel.total) told.push(`${channel.t.length.toLocaleString("en")} of ${channel.total.toLocaleString("en")} values drawn, every extreme among them.`);
       if (channel.tube) told.push(`Tube: ${channel.tube.about}; ${channel.left.toLocaleString("en")} values outside.`);

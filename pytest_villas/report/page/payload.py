@@ -43,6 +43,7 @@ def payload(run: Run, traces: Iterable[Trace], line: Timeline) -> str:
         "latency": keep(line.latency[picked] / 1e6, "<f4"),
         **{name: keep(line.t[getattr(line, name)[:MARKS]], "<f8") for name in ("lost", "reordered", "duplicates")},
         "total": int(line.t.size),
+        "counts": {name: int(getattr(line, name).size) for name in ("lost", "reordered", "duplicates")},
         "first": line.first,
         "last": line.last,
     }
