@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from pytest_villas.measure import ChannelFidelity, Distribution, Verdict
+from pytest_villas.measure import ChannelFidelity, Distribution, Estimate, Verdict
 from pytest_villas.measure.gate import LOST, rank
 from pytest_villas.replay.run import Run
 from pytest_villas.report.record import ChannelRecord, Number, RunRecord, VerdictRecord, number
@@ -128,6 +128,11 @@ def hashes(folder: Path) -> dict[str, str]:
     return found
 
 
+def _sure(estimate: Estimate) -> Number:
+    """Return an estimate that is one: a delay that may be a period more or less is none."""
+    return number(float(estimate)) if estimate.status == "ok" else None
+
+
 def _channel(channel: ChannelFidelity) -> ChannelRecord:
     return ChannelRecord(
         name=channel.name,
@@ -135,8 +140,8 @@ def _channel(channel: ChannelFidelity) -> ChannelRecord:
         nrmse=number(float(channel.nrmse)),
         gain=number(float(channel.gain)),
         offset=number(float(channel.offset)),
-        delay=number(float(channel.delay)),
-        drift_ppm=number(float(channel.drift_ppm)),
+        delay=_sure(channel.delay),
+        drift_ppm=_sure(channel.drift_ppm),
         status=channel.nrmse.status,
         worst="" if channel.worst is None else str(channel.worst),
     )

@@ -11,6 +11,7 @@ from proof.loopback import replayed
 from pytest_villas import generate
 from pytest_villas.errors import DecodeError
 from pytest_villas.replay.run import Run
+from pytest_villas.report.build import run_record
 from pytest_villas.rig import stored
 
 
@@ -44,3 +45,11 @@ def test_a_run_of_a_later_version_is_refused_with_that_version(run: Run) -> None
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 7, "match": "something new"}))
     with pytest.raises(DecodeError, match=r"replay\.json: its layout has version 7, and this pytest-villas reads up to 1"):
         stored.load(run.folder)
+
+
+def test_a_delay_that_may_be_a_period_more_or_less_is_recorded_as_unknown(run: Run) -> None:
+    record = run_record(run, test="", number_in_test=1, identity="1", root=run.folder, impaired="")
+    for channel in record.channels:
+        known = run.fidelity[channel.name].delay.status == "ok"
+        assert (channel.delay is not None) == known
+    assert any(run.fidelity[channel.name].delay.status != "ok" for channel in record.channels)
