@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from report.browser import Page, browser
 
+from pytest_villas.report.record import RigRecord, VerdictRecord
+
 EVIL = "<script>alert(1)</script>\"'&"
 TESTS = f"""
     import pytest
@@ -218,3 +220,21 @@ def test_runs_whose_files_are_gone_are_reported_by_their_figures(pytester: pytes
     assert "no charts: " in text
     assert "response.npz: no recording" in text
     assert "350" in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "says"),
+    [
+        ({"latency_p99": "2 ms"}, 2_000_000, "latency_p99, lab1.toml"),
+        ({"latency_p99": "2 ms"}, 3_000_000, "latency_p99, by the test"),
+        ({}, 3_000_000, "latency_p99, by the test"),
+    ],
+)
+def test_the_source_of_a_limit_is_the_rig_file_only_where_that_says_the_same(
+    limits: dict[str, str], limit: int, says: str
+) -> None:
+    parts.module("tsdownsample", "report")
+    from pytest_villas.report.page.view import source  # noqa: PLC0415 - it needs the extra
+
+    verdict = VerdictRecord(outcome="PASS", what="latency p99", comparison="<=", limit=limit, unit="ns", name="latency_p99")
+    assert source(verdict, RigRecord(name="lab1", file="lab1.toml", limits=dict(limits))) == says

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_villas.errors import VillasError
+from pytest_villas.limits.catalogue import KINDS
+from pytest_villas.limits.declared import PRESET, expanded
 from pytest_villas.measure.quantity import format_apart, format_range, format_value
 from pytest_villas.report import svg
 from pytest_villas.report.page.payload import payload
@@ -177,9 +179,15 @@ def source(verdict: VerdictRecord, rig: RigRecord | None) -> str:
     """Say who set a limit: the rig's file, or the test."""
     if not verdict.name:
         return "comparison in the test"
-    if rig is not None and verdict.name in rig.limits:
-        return f"{verdict.name}, {rig.file or rig.name} or the test"
-    return f"{verdict.name}, by the test"
+    declared = {} if rig is None else expanded(rig.limits)
+    if rig is None or verdict.name not in declared:
+        return f"{verdict.name}, by the test"
+    settings = list(KINDS[verdict.name].read(declared[verdict.name]).values())
+    preset = rig.limits.get(PRESET) if verdict.name not in rig.limits else None
+    where = f"{rig.file or rig.name}{f', preset {preset}' if preset else ''}"
+    if len(settings) > 1:  # of these, a verdict says but one
+        return f"{verdict.name}, {where} or the test"
+    return f"{verdict.name}, {where if settings == [value_of(verdict.limit)] else 'by the test'}"
 
 
 def _margin(share: float, comparison: str) -> str:
