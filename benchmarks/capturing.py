@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -19,7 +18,8 @@ SIZE = 48
 
 def peak() -> int:
     """Return the most memory that this process ever had, in bytes."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage still knows what the parent had
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def main(count: int) -> None:

@@ -89,7 +89,7 @@ class Loops:
 
     def protobuf(self) -> Loop:
         """Return the loop over the package `villas-node`."""
-        codec = Protobuf(signal_list=SignalList(f"{WIDTH}f"))
+        codec = Protobuf()
         return lambda: [codec.dumpb([each]) for each in self.objects], lambda messages: [codec.loadb(m) for m in messages]
 
 
