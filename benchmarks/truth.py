@@ -5,6 +5,7 @@ Every figure is measured here and now, from fixed seeds; it takes some minutes. 
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ sys.path.append(str(ROOT / "tests"))  # the tests prove the same with fewer tria
 
 from measure.test_delay import cases  # noqa: E402 - found on the path just added
 from measure.test_tube import brute_bounds  # noqa: E402
-from proof.loopback import STRICTER, let_through  # noqa: E402
+from proof.loopback import let_through  # noqa: E402
 from proof.trials import (  # noqa: E402
     PROCESSES,
     bursty,
@@ -39,7 +40,7 @@ from pytest_villas.units import ms  # noqa: E402
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One claim: what was tried, what came of it, what is claimed, and whether that holds; None where it was skipped."""
+    """One claim: what was tried, what came of it, what is claimed, and whether that holds; None where nothing is claimed."""
 
     tried: str
     found: str
@@ -49,16 +50,19 @@ class Row:
 
 def gates(trials: int) -> Iterator[Row]:
     """Hold p99 against a limit that is exactly the true one, so that every PASS and every FAIL is false."""
-    chance = trials / 100 + 3 * (trials / 100) ** 0.5
     for n in (5000, 50_000):
         for name, process in {**PROCESSES, "bursts of 20": bursty(20)}.items():
+            bursts = n / 100 / int(name.split()[-1]) if name.startswith("bursts") else math.inf
+            # of bursts that the record has hardly any of, nobody can know: said, and not claimed
+            share = 0.01 if bursts >= 25 else 0.05 if bursts >= 10 else math.nan
             found = gate_outcomes(process, trials, n)
             passed, failed = found[Outcome.PASS], found[Outcome.FAIL]
+            few = f", {bursts:g} bursts a record" if math.isfinite(bursts) else ""
             yield Row(
-                f"p99 gate, limit at the true p99, {name}, n = {n}, {trials} trials",
+                f"p99 gate, limit at the true p99, {name}{few}, n = {n}, {trials} trials",
                 f"false PASS {100 * passed / trials:.2f} %, false FAIL {100 * failed / trials:.2f} %",
-                "at most 1 % each, give or take chance",
-                max(passed, failed) <= chance,
+                f"at most {share:.0%} each, give or take chance" if share > 0 else "none: the record knows too few bursts",
+                max(passed, failed) <= trials * share + 3 * (trials * share) ** 0.5 if share > 0 else None,
             )
 
 
@@ -109,10 +113,9 @@ def impairments() -> Iterator[Row]:
     """Every impairment against the limits of the rig `loopback`."""
     stimulus = recordings.open(ROOT / "fixtures" / "recordings" / "fault.csv")
     with tempfile.TemporaryDirectory() as folder:
-        for label, stricter in (("of the rig file", {}), (f"of the rig file, and {', '.join(STRICTER)}", dict(STRICTER))):
-            missed = let_through(stimulus, Path(folder), KINDS, **stricter)
-            found = f"{len(KINDS) - len(missed)} of {len(KINDS)} caught" + (f", not {', '.join(missed)}" if missed else "")
-            yield Row(f"impairments of loopback, limits {label}", found, "all", not missed)
+        missed = let_through(stimulus, Path(folder), KINDS)
+    found = f"{len(KINDS) - len(missed)} of {len(KINDS)} caught" + (f", not {', '.join(missed)}" if missed else "")
+    yield Row("impairments of loopback, limits of the rig file", found, "all", not missed)
 
 
 def main(trials: int) -> int:
@@ -121,7 +124,7 @@ def main(trials: int) -> int:
     for rows in (gates(5 * trials), halves(trials), waveforms(trials), stalls(), impairments()):
         for row in rows:
             failed += row.holds is False
-            state = {True: "holds", False: "FAILS", None: "skip"}[row.holds]
+            state = {True: "holds", False: "FAILS", None: "note"}[row.holds]
             print(f"{state:<6}{row.tried}\n      {row.found} (claim: {row.claim})", flush=True)
     print(f"{failed} claims fail" if failed else "every claim holds")
     return 1 if failed else 0

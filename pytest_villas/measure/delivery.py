@@ -106,7 +106,7 @@ def delivery(
     periods = runs(missing)[1] if lost else np.empty(0, np.int64)
     vague = match.by == "waveform"
     shifted = vague and not match.first.all() and lost > 0
-    nothing = "nothing was sent" if match.sent == 0 else ""
+    nothing = "nothing was sent" if match.sent == 0 else match.unknown
     why = nothing or ("responses crowd around some samples and others have none: losses and jitter look alike" if shifted else "")
 
     def of_stimulus(what: str, value: int, reason: str = why) -> Count:
@@ -134,7 +134,7 @@ def delivery(
         reordered=of_stimulus("reordered", overtaken, unclear),
         reorder_extent=of_stimulus("reorder_extent", extent, unclear),
         rejected=Count("rejected", rejected, "" if rejected is not None else "nobody counted payloads that were not decoded"),
-        unmatched=Count("unmatched", match.unmatched, n=match.responses),
+        unmatched=Count("unmatched", None if match.unknown else match.unmatched, match.unknown, n=match.responses),
         where=_where(losses, late, dropped),
         lost_at=np.flatnonzero(missing),
     )

@@ -81,6 +81,7 @@ def latency(
     clock: Clock | None = None,
     one_clock: bool = True,
     floor: Latency | int | None = None,
+    unpaired: str = "",
 ) -> Latency:
     """Measure the latency of one run.
 
@@ -102,6 +103,7 @@ def latency(
         one_clock: t_meant and t_received were stamped by one clock, as in any round trip: then `latency` is valid
             whatever `clock` is. Else the error of `clock` holds for it too.
         floor: the latency of the harness without a rig (measured alike), or one figure in ns.
+        unpaired: why nobody knows which response answers which sample, if so: nothing is said of their times then.
 
     Raises:
         SignalError: for arrays of unequal shapes, for stamps that are no integers, and for an absent t_meant.
@@ -115,7 +117,7 @@ def latency(
     # what was neither sent nor answered never left our queue; an answer to what has no stamp leaves the lag unknown
     lags[(kept.sent == NO_TIME) & ~kept.arrived] = LOST
     span = int(np.ptp(kept.meant)) if kept.meant.size else 0
-    invalid, inconclusive = _stepped(kept), "" if kept.meant.size else note
+    invalid, inconclusive = _stepped(kept), unpaired if kept.meant.size else note
 
     def of_own_stamps(what: str, values: Int64s) -> Distribution:
         return Distribution(what=what, values=values, invalid=invalid, inconclusive=inconclusive, span=span)

@@ -31,6 +31,7 @@ class Match:
         responses: how many responses there were.
         unmatched: how many of them answer no sample of the stimulus.
         held: how many repeat the tag of an earlier one: a held output; they are among neither pairs nor unmatched.
+        unknown: why nobody knows which response answers which sample, if so; then there are no pairs, and that says nothing.
     """
 
     by: str
@@ -41,6 +42,7 @@ class Match:
     responses: int
     unmatched: int
     held: int = 0
+    unknown: str = ""
 
     def of_stimulus(self, t_received: Int64s) -> Int64s:
         """Return when the first response to each sample of the stimulus arrived: int64 ns, shape (sent,).
@@ -53,6 +55,12 @@ class Match:
         result = np.full(self.sent, NO_TIME)
         result[self.stimulus[self.first]] = t_received[self.response[self.first]]
         return result
+
+
+def unpaired(by: str, sent: int, responses: int, why: str) -> Match:
+    """Return a match of so many samples and responses of which nobody knows the pairs, and why."""
+    none = np.zeros(0, np.int64)
+    return Match(by, none, none, np.zeros(0, np.bool_), sent, responses, responses, unknown=why)
 
 
 def by_sequence(

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pytest_villas.errors import SignalError
 from pytest_villas.limits import judge_all, require_all
 from pytest_villas.links.serial_line import departures
 from pytest_villas.measure.clock import Clock
 from pytest_villas.measure.delivery import Delivery, delivery
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.latency import Latency, latency
-from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
+from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform, unpaired
 from pytest_villas.measure.verdict import Verdict
 from pytest_villas.measure.wire import WireSplit, wire_split
 from pytest_villas.replay.capture import Capture
@@ -122,6 +123,8 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
     capture, lead = exchange.capture, exchange.lead
     stimulus = exchange.stimulus[lead:]
     response = exchange.response[_answers(exchange, how)]
+    if how.by == "waveform":
+        response = response.replace(received=_apart(response.received))
     meant, sent = capture.meant[lead:], capture.sent[lead:]
     match = _match(stimulus, sent, response, how)
     dropped = {"send_queue": capture.send_queue + int(capture.refused[lead:].sum()), "receive_queue": capture.receive_queue}
@@ -136,9 +139,16 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
         latency(
             meant, sent, match.of_stimulus(response.received), match.of_stimulus(response.origin),
             warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
+            unpaired=match.unknown,
         ),
         _split(exchange, how, match, response.received),
     )  # fmt: skip
+
+
+def _apart(received: Int64s) -> Int64s:
+    """Return times of arrival that increase: messages that were read in one go may share a stamp, and have an order."""
+    step = np.arange(received.size)
+    return np.maximum.accumulate(received - step) + step
 
 
 def _split(exchange: Exchange, how: Matching, match: Match, received: Int64s) -> WireSplit | None:
@@ -193,6 +203,11 @@ def _match(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) ->
     if how.by == "origin":
         return by_origin(stimulus.origin, response.origin)
     if how.by == "waveform":
-        delay = fidelity(stimulus, response, times=(sent, response.received)).delay
-        return by_waveform(sent, response.received, round(float(delay)) if delay.status == "ok" else 0)
+        try:
+            delay = fidelity(stimulus, response, times=(sent, response.received)).delay
+        except SignalError as error:
+            return unpaired("waveform", len(stimulus), len(response), str(error))
+        if delay.status != "ok":
+            return unpaired("waveform", len(stimulus), len(response), f"{delay.status}: {delay.why}")
+        return by_waveform(sent, response.received, round(float(delay)))
     return by_sequence(stimulus.sequence, response.sequence, bits=how.bits, sent_at=sent, received_at=response.received)

@@ -5,7 +5,7 @@ What is proven with it is proven of the measures and the limits; how good the ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,6 @@ import numpy as np
 
 from pytest_villas import Samples, config, formats, recordings
 from pytest_villas.impair import parse
-from pytest_villas.limits import merge
 from pytest_villas.replay.capture import Capture, blob_of
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode
@@ -66,21 +65,18 @@ class Wireless:
         return Floor(None, "not measured: there is no wire")
 
 
-def replayed(stimulus: Samples, folder: Path, spec: str | None = None, *, stricter: Mapping[str, Any] | None = None) -> Run:
-    """Replay to the rig, impaired or as it is, with the limits of its file and stricter ones."""
+def replayed(stimulus: Samples, folder: Path, spec: str | None = None) -> Run:
+    """Replay to the rig, impaired or as it is, with the limits of its file."""
     file = Registry.of(Path()).load("loopback")
     process: Any = Wireless("loopback", file)
     impair = cast("Callable[[Exchange], Exchange]", parse(spec).keeping(file.match.tag, file.match.step)) if spec else as_it_came
     about = {"impaired": spec} if spec else {}
-    limits = merge(file.limits, stricter or {})
-    return Rig(process, limits, new_folder=lambda: folder, record=lambda _: None, impair=impair, about=about).replay(stimulus)
+    return Rig(process, file.limits, new_folder=lambda: folder, record=lambda _: None, impair=impair, about=about).replay(
+        stimulus
+    )
 
 
-STRICTER: Mapping[str, Any] = {"duplicates": 0, "reordered": 0, "gain_error": 1e-9, "offset": 1e-6}
-"""What a limit on nrmse leaves open, since gain and offset are taken out of it and an answer counts once, in any order."""
-
-
-def let_through(stimulus: Samples, folder: Path, specs: Iterable[str], **stricter: float | str) -> list[str]:
+def let_through(stimulus: Samples, folder: Path, specs: Iterable[str]) -> list[str]:
     """Return the impairments under which every limit is kept; AssertionError where not all are without any."""
-    replayed(stimulus, folder, stricter=stricter).check()
-    return [spec for spec in specs if all(replayed(stimulus, folder, spec, stricter=stricter).judge())]
+    replayed(stimulus, folder).check()
+    return [spec for spec in specs if all(replayed(stimulus, folder, spec).judge())]
