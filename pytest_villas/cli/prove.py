@@ -30,6 +30,8 @@ _REMEDY: Final = {
     "offset": "offset",
 }
 """The limit that sees an impairment; all others are seen by nrmse."""
+_LONGEST_S: Final = 3600
+"""How long one session may take."""
 _INAPPLICABLE = "pytest_villas.errors.ConfigError: impairment "
 
 
@@ -117,7 +119,18 @@ def _run(arguments: Sequence[str]) -> Session:
     with tempfile.TemporaryDirectory(prefix="villas-prove-") as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider", "--color=no", f"--junitxml={report}"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_LONGEST_S,
+            )
+        except subprocess.TimeoutExpired:
+            return Session(-1, 0, "", "", f"it took longer than {_LONGEST_S} s\n")
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []  # noqa: S314 - pytest wrote it
     bad = [(case, verdict) for case in cases for verdict in case if verdict.tag in {"failure", "error"}]
     test, message = "", ""

@@ -5,6 +5,7 @@ came: only what is measured from it is impaired.
 """
 
 from pytest_villas.impair.catalogue import KINDS, Kind
+from pytest_villas.impair.link import ImpairedLink
 from pytest_villas.impair.spec import Impairment, parse
 
-__all__ = ["KINDS", "Impairment", "Kind", "parse"]
+__all__ = ["KINDS", "ImpairedLink", "Impairment", "Kind", "parse"]

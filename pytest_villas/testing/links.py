@@ -24,10 +24,11 @@ from dataclasses import dataclass
 import pytest
 
 from pytest_villas.errors import LinkError, LinkTimeout
+from pytest_villas.impair import ImpairedLink
 from pytest_villas.links import Link, Losses
 from pytest_villas.units import ms, s
 
-__all__ = ["LinkContract", "Wire", "lossless", "meet", "opened", "take"]
+__all__ = ["ImpairedLink", "LinkContract", "Wire", "lossless", "meet", "opened", "take"]
 
 
 @dataclass(frozen=True, slots=True)
