@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_villas.baseline.keeper import Handle, Keeper
 from pytest_villas.errors import RigError
 from pytest_villas.limits import merge
 from pytest_villas.report.terminal import Progress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for N
     from pytest_villas.rig.bench import Rig
     from pytest_villas.rig.rig import RigProcess
     from pytest_villas.samples import Samples
+
+KEEPER = pytest.StashKey[Keeper]()
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +75,7 @@ def _rig(
             pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
 
     log.logs = rig_process.folder
-    progress = Progress(request.config, request.node.name)
+    progress = Progress(request.config, request.node.name, session.recorder.event)
     match, impairment = rig_process.file.match, session.impairment
     about = {"test": request.node.nodeid} | ({"impaired": str(impairment)} if impairment else {})
     yield Rig(
@@ -97,6 +100,15 @@ def limits(request: pytest.FixtureRequest) -> dict[str, Any]:
     for mark in reversed(list(request.node.iter_markers("limits"))):
         merged = merge(merged, mark.kwargs)
     return merged
+
+
+@pytest.fixture
+def baseline(pytestconfig: pytest.Config) -> Handle:
+    """Give the test a baseline, as `@pytest.mark.baseline` does, and say in `baseline.runs` how many runs it should make.
+
+    That is 5 with `--villas-baseline=save`, 8 with `--villas-baseline=compare`, else 1.
+    """
+    return pytestconfig.stash[KEEPER].handle
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_villas.baseline.hooks import BaselineHooks
+from pytest_villas.baseline.keeper import Keeper
 from pytest_villas.errors import ConfigError
-from pytest_villas.fixtures import limits, recording, rig, rig_process, villas_node
+from pytest_villas.fixtures import KEEPER, baseline, limits, recording, rig, rig_process, villas_node
 from pytest_villas.limits import check
 from pytest_villas.report import outcome, terminal
 from pytest_villas.report.recorder import Recorder
@@ -17,7 +19,7 @@ from pytest_villas.rig.registry import Registry
 from pytest_villas.session import SESSION, Session
 from pytest_villas.units import duration
 
-__all__ = ["limits", "recording", "rig", "rig_process", "villas_node"]
+__all__ = ["baseline", "limits", "recording", "rig", "rig_process", "villas_node"]
 
 
 class _Reports:
@@ -28,6 +30,10 @@ class _Reports:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._recorder.take(report)
+
+    @pytest.hookimpl(tryfirst=True)  # before the file is written
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._recorder.describe_suite(session.config.pluginmanager.get_plugins())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,12 +65,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--villas-node", metavar="PATH", help="run the nodes of the fixture villas_node in this villas-node program")
     parser.addini("villas_keep_runs", "how many folders of runs of earlier sessions are kept in .villas/runs", default="50")
     parser.addini("villas_keep_size", "how large they may be together", default="2 GB")
+    group.addoption(
+        "--villas-baseline",
+        choices=("save", "compare"),
+        default="",
+        help="store what the tests that have a baseline measure, or fail them where they got worse since",
+    )
+    group.addoption("--villas-baseline-reason", default="", metavar="TEXT", help="why baselines that there are get replaced")
+    parser.addini("baseline_dir", "folder of the baselines", default="baselines")
     group.addoption("--rig-twin", action="store_true", help="run the twin that each rig file names, instead of the rig")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options early, and make the state of the session."""
     config.addinivalue_line("markers", "limits(**limits): what the runs of this test have to keep: limits(latency_p99='2 ms')")
+    config.addinivalue_line(
+        "markers", "baseline(**margins): how much worse than before: baseline(latency_p99='20 %', tube='1 %')"
+    )
     config.addinivalue_line("markers", "needs(*what): skip this test with a rig that does not provide all of that")
     option = config.getoption
     try:
@@ -82,7 +99,15 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
+    keeper = Keeper(
+        config.rootpath / config.getini("baseline_dir"), option("--villas-baseline"), option("--villas-baseline-reason")
+    )
+    if keeper.mode == "save" and state.impairment:
+        raise pytest.UsageError("--villas-baseline=save: what --villas-impair made of a rig is no baseline of it")
     config.stash[SESSION] = state
+    config.stash[KEEPER] = keeper
+    if keeper.mode:
+        config.pluginmanager.register(BaselineHooks(keeper, state.recorder, state.names), "villas-baseline")
     config.pluginmanager.register(_Reports(state.recorder), "villas-reports")
 
 
@@ -145,6 +170,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Show every run with its latency, delivery and fidelity, and that it was impaired, if it was."""
     session = config.stash[SESSION]
     terminal.summarise(terminalreporter, session.recorder)
+    for line in config.stash[KEEPER].stale:
+        terminalreporter.write_line(line, yellow=True)
     if session.impairment:
         terminalreporter.section("impaired", red=True)
         terminalreporter.write_line(f"--villas-impair={session.impairment}: no run of this session speaks for its rig")

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "replay": ("pytest_villas.cli.replay", "replay the stimulus of a stored run to a rig, and judge what comes back"),
     "report": ("pytest_villas.cli.report", "write a report, or an acceptance pack, of stored runs"),
     "verify": ("pytest_villas.cli.verify", "check an acceptance pack"),
+    "ab": ("pytest_villas.cli.ab", "run tests with two rigs in turns, and say whether the second is slower"),
     "prove": ("pytest_villas.cli.prove", "say which impairments of a rig its tests would let through"),
 }
 _INTERRUPTED = 130

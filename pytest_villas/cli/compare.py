@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pytest_villas.cli import samples as files
 from pytest_villas.cli.differences import Settings, differences
@@ -19,9 +20,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(
         "villas-rig compare",
         "Compare recordings with the first of them, as villas-compare does, and show the first difference of each kind.\n"
-        "NaN differs from everything, a file that is longer or earlier is found, and nothing is cut.",
+        "NaN differs from everything, a file that is longer or earlier is found, and nothing is cut.\n"
+        "Two folders of runs, as .villas/runs has them, are compared by what was measured: is the second one slower?",
         epilog="exit status, by the first difference: 0 none, 1 length, 2 sequence, 3 timestamp, 4 number of values, 5 data,\n"
-        f"6 type; {BROKEN} where a file cannot be read or the options are wrong",
+        f"6 type; {BROKEN} where a file cannot be read or the options are wrong;\n"
+        "for folders of runs: 0 nothing is slower, 1 something is, 11 these runs cannot tell",
         broken=BROKEN,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="two files or more; - for standard input")
@@ -41,6 +44,12 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("standard input can be read only once")
     if math.isnan(given.e) or given.e < 0:
         parser.error(f"-e {given.e:g}: it has to be at least 0")
+    if all(Path(path).is_dir() for path in given.files):
+        if len(given.files) != 2:
+            parser.error(f"{len(given.files)} folders of runs: two can be compared")
+        from pytest_villas.cli.runs import compare_folders  # noqa: PLC0415 - it brings SciPy
+
+        return compare_folders(*(Path(path) for path in given.files))
     settings = Settings(given.e, not given.v, not given.T, not given.s, given.nan_equal)
     setting, types = given.f and files.read_format(given.f), files.read_types(given.t)
     first, *others = (files.read(path, setting, types) for path in given.files)

@@ -16,6 +16,10 @@ from pytest_villas.report.record import RigRecord, RunRecord, TestRecord, Verdic
 _PARTS = (Measure, Distribution, Delivery, Fidelity, ChannelFidelity)
 
 
+def _unheard(_event: str, /, **_values: object) -> None:
+    """Tell nobody."""
+
+
 @dataclass
 class TestLog:
     """The log of one test with one rig.
@@ -27,9 +31,10 @@ class TestLog:
         name_run: gives the next run its id.
         hashed: whether raw captures are to be hashed.
         impaired: what is done to the runs.
+        secrets: what no text may tell.
+        event: is told what happens.
         runs: made so far, with their records.
         problems: what went wrong beside the test.
-        secrets: what no report may tell.
         logs: the folder with the logs of the rig.
     """
 
@@ -44,6 +49,7 @@ class TestLog:
     impaired: str = ""
     secrets: frozenset[str] = frozenset()
     logs: Path | None = None
+    event: Callable[..., None] = _unheard
     runs: list[tuple[Run, RunRecord]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _verdicts: list[tuple[int | None, VerdictRecord]] = field(default_factory=list)
@@ -57,13 +63,16 @@ class TestLog:
         )
         self.runs.append((run, record))
         self._owners |= {id(part): index for part in (run, *_parts(run))}
+        self.event("run", **msgspec.to_builtins(record))
 
     def heard(self, source: object, verdict: Verdict, limit: str) -> None:
         """Take a verdict that was asked for. It belongs to the run of which `source` is a part, else to the only run there is."""
         run = self._owners.get(id(source), self._owners.get(id(getattr(source, "of", None))))
         if run is None and len(self.runs) == 1:
             run = 0
-        self._verdicts.append((run, verdict_record(verdict, limit)))
+        record = verdict_record(verdict, limit)
+        self._verdicts.append((run, record))
+        self.event("verdict", test=self.test, run=None if run is None else self.runs[run][1].id, **msgspec.to_builtins(record))
 
     def record(self) -> TestRecord:
         """Return all that is known by now; outcome and duration are for others to add."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,6 +52,7 @@ class Recorder:
     started: int = field(default_factory=time.time_ns)
     _phases: list[pytest.TestReport] = field(default_factory=list)
     _rigs: dict[str, RigRecord] = field(default_factory=dict)
+    _mute: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def check(self) -> None:
@@ -59,6 +60,8 @@ class Recorder:
         if not self.worker:
             for path in self.reports:
                 writer_for(path).check(path)
+            for path in self._streams:
+                self._begin(path)
 
     @contextmanager
     def recording(self, item: pytest.Item, name: str, file: RigFile, path: Path, scheduling: str) -> Iterator[TestLog]:
@@ -78,7 +81,9 @@ class Recorder:
             hashed=bool(self.reports),
             impaired=self.impaired,
             secrets=secrets_of(file),
+            event=self.event,
         )
+        self.event("test", test=item.nodeid, rig=name)
         with heard_by(self.log.heard):
             yield self.log
 
@@ -92,9 +97,12 @@ class Recorder:
         self._phases.clear()
 
     def _finish_test(self, report: pytest.TestReport) -> None:
+        from pytest_villas.report import junit  # noqa: PLC0415
         from pytest_villas.report.collect import attach  # noqa: PLC0415
 
-        attach(self._packed(), report)
+        parcel = self._packed()
+        report.user_properties += junit.properties(parcel.test, parcel.rig)
+        attach(parcel, report)
 
     def _packed(self) -> Parcel:
         from pytest_villas.report.blackbox import leave  # noqa: PLC0415
@@ -107,8 +115,33 @@ class Recorder:
         except OSError as error:
             parcel.test.problems.append(f"the verdicts could not be stored with the run: {error}")
         parcel.test.problems.extend(leave(parcel, self.log, self.environment))
+        self.event("outcome", test=parcel.test.test, outcome=parcel.test.outcome, message=parcel.test.message)
         self.log = None
         return parcel
+
+    @property
+    def _streams(self) -> list[Path]:
+        return [path for path in self.reports if path.suffix == ".jsonl"]
+
+    def _begin(self, path: Path) -> None:
+        from pytest_villas.report import events  # noqa: PLC0415
+
+        try:
+            events.begin(path)
+        except OSError as error:
+            self.problems.append(f"--villas-report={path}: could not be written: {error.strerror or error}")
+
+    def event(self, name: str, /, **values: Any) -> None:
+        """Tell whoever follows the session in a file what happens."""
+        if not self._streams or self._mute:
+            return
+        from pytest_villas.report import events  # noqa: PLC0415
+
+        for path in self._streams:
+            try:
+                events.append(path, name, self.worker, values)
+            except OSError:
+                self._mute = True  # the end of the session says so; a full disk does not end a test
 
     def take(self, report: Any) -> None:
         """Take a test that finished here or in another process."""
@@ -118,6 +151,13 @@ class Recorder:
             parcel = detach(report)
             if parcel is not None:
                 self.parcels.append(parcel)
+
+    def describe_suite(self, plugins: Iterable[object]) -> None:
+        """Give JUnit XML, where pytest writes it, the properties of the session."""
+        if self.parcels and not self.worker:
+            from pytest_villas.report.junit import add_to_suite  # noqa: PLC0415
+
+            add_to_suite(plugins, self.session())
 
     def finish(self, status: int) -> None:
         """Write the reports. What was interrupted is in them; what cannot be written is a problem, and no verdict is lost by it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -65,9 +66,13 @@ def limits(verdicts: Sequence[VerdictRecord]) -> list[str]:
     Channels that were all asked the same and keep it share the line of the nearest of them.
     """
     rows = [_row(group) for group in grouped(verdicts)]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
+    if not rows:
+        return []
+    value_width, left_width, outcome_width = (max(len(row[i]) for row in rows) for i in (1, 2, 3))
+    room = WIDTH - value_width - left_width - outcome_width - 11
+    width = min(max(len(row[0]) for row in rows), room)
     return [
-        f"  {_fitted(claim, WIDTH - 32 - widths[1]):<{min(widths[0], WIDTH - 32 - widths[1])}}  is {value:<{widths[1]}}  {left:>13}  {outcome}"
+        f"  {_fitted(claim, width):<{width}}  is {value:<{value_width}}  {left:>{left_width}}  {outcome}".rstrip()
         for claim, value, left, outcome in rows
     ]
 
@@ -90,7 +95,7 @@ def nearest_of(group: Sequence[VerdictRecord]) -> VerdictRecord:
 
 def _row(group: list[VerdictRecord]) -> tuple[str, str, str, str]:
     nearest = nearest_of(group)
-    claim = f"{nearest.what} {nearest.comparison} {_told(nearest.limit, nearest.unit)}"
+    claim = f"{nearest.what.replace('fidelity ', '')} {nearest.comparison} {_told(nearest.limit, nearest.unit)}"
     if len(group) > 1:
         claim += f" (and {len(group) - 1} more)"
     left = (
@@ -125,17 +130,17 @@ def _count(counts: dict[str, int | None], name: str) -> str:
 def _latency(run: RunRecord) -> list[str]:
     times = run.times.get("latency", {})
     if not times:
-        return [f"  latency   {run.note}"]
+        return ["  latency   not known", *_wrapped(run.note)]
     shown = ("p50", "p90", "p99", "max")
     lines = [f"  latency   {', '.join(f'{name} {_ns(times.get(name))}' for name in shown)}"]
     floor = ", ".join(f"{name} {_ns(run.floor.get(name))}" for name in shown) if run.floor else "not measured"
-    lines += [f"  floor     {floor}", *([f"            {run.floor_note}"] if run.floor_note else [])]
+    lines += [f"  floor     {floor}", *_wrapped(run.floor_note)]
     lag = _ns(run.times.get("send_lag", {}).get("p99"))
     return [
         *lines,
-        f"            {run.note}",
-        f"            arrivals stamped by the {_STAMPS.get(run.stamp, run.stamp)}, sent p99 {lag} late",
-        f"            {run.scheduling}",
+        *_wrapped(run.note),
+        *_wrapped(f"arrivals stamped by the {_STAMPS.get(run.stamp, run.stamp)}, sent p99 {lag} late"),
+        *_wrapped(run.scheduling),
     ]
 
 
@@ -188,7 +193,11 @@ def _told(value: Number, unit: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g} %" if share < 10 else f"{share:.0f} times" if share < 1e4 else "far"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12)
 
 
 def _fitted(text: str, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig d
 
 _QUIET_S = 2.0
 """Runs shorter than this pass without a word."""
+_QUIET_IN_A_LOG_S = 10.0
 
 
 def list_rigs(registry: Registry) -> None:
@@ -29,27 +31,44 @@ def list_rigs(registry: Registry) -> None:
 
 
 class Progress:
-    """A line on the terminal that says how far a replay is."""
+    """A line on the terminal that says how far a replay is: rate, what was sent and came back, and how long it still takes."""
 
-    def __init__(self, config: pytest.Config, label: str) -> None:
-        """Write by the terminal of this session, past its capturing of output."""
+    def __init__(self, config: pytest.Config, label: str, event: Callable[..., None]) -> None:
+        """Write by the terminal of this session, past its capturing of output; `event` is told as well."""
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._capture = config.pluginmanager.get_plugin("capturemanager")
         self._label = label
-        self._began = time.monotonic()
+        self._event = event
+        self._began = self._said = time.monotonic()
+        self._sent = 0
         self._shown = False
 
     def __call__(self, sent: int, received: int, total: int) -> None:
         """Show the state; on what is no terminal only once in ten seconds."""
-        if self._reporter is None or time.monotonic() - self._began < _QUIET_S:
+        now = time.monotonic()
+        if sent < self._sent or not sent:  # another run
+            self._began = self._said = now
+        self._sent = sent
+        self._event("progress", test=self._label, sent=sent, received=received, total=total)
+        reporter = self._reporter
+        if reporter is None or reporter.verbosity < 0 or now - self._began < _QUIET_S:
             return
-        line = f"{self._label}: {sent} of {total} sent, {received} received"
-        if self._reporter.isatty:
-            self._write(f"\r{line:<79}"[:80])
+        line = self.line(sent, received, total, now - self._began)
+        if reporter.isatty:
+            if not self._shown:
+                self._write("\n")
+            self._write(f"\r{line:<79}")
             self._shown = True
-        elif time.monotonic() - self._began > 10:
-            self._began = time.monotonic()
+        elif now - self._said > _QUIET_IN_A_LOG_S:
+            self._said = now
             self._write(f"\n{line}\n")
+
+    def line(self, sent: int, received: int, total: int, elapsed: float) -> str:
+        """Return the state in at most 79 columns. What is not back yet is not lost yet."""
+        rate = sent / elapsed if elapsed else 0.0
+        left = "waiting for the last" if sent >= total else f"{(total - sent) / rate:.0f} s left" if rate else ""
+        facts = f"{rate:.0f}/s, {sent} sent, {received} back, {left}"
+        return f"{self._label[: max(79 - len(facts) - 2, 0)]}: {facts}"[:79]
 
     def end(self) -> None:
         """Leave the line clean for what comes next."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # a session without a report does not need msgspec
 WRITERS: Final = {
     ".json": "pytest_villas.report.as_json",
     ".html": "pytest_villas.report.page.html",
+    ".jsonl": "pytest_villas.report.events",
+    ".prom": "pytest_villas.report.openmetrics",
+    ".txt": "pytest_villas.report.openmetrics",
 }
 
 

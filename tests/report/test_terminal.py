@@ -1,0 +1,117 @@
+"""The runs on the terminal: narrow, without colour, quiet, in a CI log and under pytest-xdist."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+TESTS = """
+    from pytest_villas import generate, ms
+
+    STIMULUS = generate.three_phase(rate=500, duration=0.6)
+
+    def test_kept_with_a_name_that_is_longer_than_what_a_terminal_of_eighty_columns_has_room_for(rig):
+        run = rig.replay(STIMULUS)
+        assert run.delivery.lost == 0
+        assert run.latency.max < 10_000 * ms
+        for channel in run.fidelity.channels:
+            assert channel.type.value == "boolean" or channel.nrmse < 0.01
+
+    def test_broken(rig):
+        first, second = rig.replay(STIMULUS), rig.replay(STIMULUS)
+        assert first.delivery.lost == 0
+        assert second.delivery.sent == 7
+
+    def test_without_a_rig():
+        pass
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(test_t=TESTS)
+    return pytester
+
+
+def summary(result: pytest.RunResult) -> list[str]:
+    lines = result.outlines
+    start = next(i for i, line in enumerate(lines) if "= runs =" in line)
+    end = next(i for i, line in enumerate(lines) if i > start and line.startswith("="))
+    return lines[start + 1 : end]
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2", "-p", "xdist")])
+def test_every_run_has_its_verdict_its_floor_and_the_margin_to_each_limit(
+    project: pytest.Pytester, processes: tuple[str, ...]
+) -> None:
+    result = project.runpytest_subprocess("--rig=loopback", *processes)
+    lines = summary(result)
+    assert [line.split()[-1] for line in lines if "test_t.py" in line] == ["PASS", "PASS", "FAIL"]
+    assert sum("floor" in line for line in lines) == 3
+    assert any(line.startswith("  latency max < 10 s") and line.endswith("% left  PASS") for line in lines)
+    assert any("nrmse < 0.01 (and 2 more)" in line for line in lines)
+    assert any(line.startswith("  sent == 7") and "is 300" in line and line.endswith("FAIL") for line in lines)
+
+
+def test_it_fits_into_eighty_columns_without_colour(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("--rig=loopback", "--color=no")
+    lines = summary(result)
+    assert "\x1b" not in "".join(lines)
+    too_long = [line for line in lines if len(line) > 80 and "capture" not in line]
+    assert too_long == []
+
+
+def test_quiet_means_a_line_a_run(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("--rig=loopback", "-q")
+    lines = summary(result)
+    assert len(lines) == 3
+    assert [line.split()[0] for line in lines] == ["PASS", "PASS", "FAIL"]
+    assert all(len(line) <= 80 for line in lines)
+    assert all("0 lost, p99 " in line for line in lines)
+
+
+def test_a_session_without_runs_says_nothing(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("-k", "without")
+    result.stdout.no_fnmatch_line("*= runs =*")
+
+
+LONG = """
+    from pytest_villas import generate
+
+    def test_it(rig):
+        assert rig.replay(generate.three_phase(rate=500, duration=4)).delivery.lost == 0
+"""
+
+
+def test_a_run_that_takes_longer_shows_a_line_while_it_goes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(LONG)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pytest", "--rig=loopback", "-p", "no:cacheprovider"]
+    with subprocess.Popen(command, cwd=pytester.path, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other side is gone
+                break
+            if not part:
+                break
+            seen += part
+    os.close(ours)
+    assert process.returncode == 0
+    shown = [line for line in seen.decode().split("\r") if "/s, " in line]
+    assert len(shown) > 3
+    assert all(len(line.strip()) <= 79 for line in shown)
+    assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " s left"))
+
+
+def test_a_log_gets_no_moving_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(LONG)
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    assert "\r" not in result.stdout.str()
+    result.stdout.no_fnmatch_line("*/s, *")
