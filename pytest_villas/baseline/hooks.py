@@ -15,7 +15,7 @@ from pytest_villas.report.recorder import Recorder, case_of
 _OUTPUT = "villas_stale"
 
 
-@dataclass
+@dataclass(eq=False)  # pluggy puts plugins into sets
 class BaselineHooks:
     """Saves or compares the runs of each test that has a baseline, as the last thing that the test does."""
 
