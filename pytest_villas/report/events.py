@@ -20,7 +20,7 @@ FORMAT: Final = "pytest-villas.events"
 VERSION: Final = 1
 
 
-def write(session: SessionRecord, path: Path) -> None:
+def write(session: SessionRecord, path: Path, _root: Path) -> None:
     """Write the last line: the session is over. Raises OSError."""
     append(path, "end", "", {"status": session.status, "problems": session.problems})
 

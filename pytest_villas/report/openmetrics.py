@@ -18,7 +18,7 @@ _FIRST: Final = "# TYPE villas_"
 _Point: TypeAlias = tuple[dict[str, str], float]
 
 
-def write(session: SessionRecord, path: Path) -> None:
+def write(session: SessionRecord, path: Path, _root: Path) -> None:
     """Write the figures; OSError where that cannot be done."""
     files.write(path, text(session).encode())
 

@@ -117,7 +117,7 @@ def test_one_run_is_inconclusive_and_says_how_many_are_missing(project: pytest.P
     result = compare(project)
     assert result.ret == 11
     result.stdout.fnmatch_lines(
-        ["*INCONCLUSIVE: gap received p50 relative*", "*5 old and 1 new runs: about * more runs would decide*"]
+        ["*INCONCLUSIVE: gap received p50 relative*", "*1 old and 1 new runs: about 5 runs before and 5 now would decide*"]
     )
 
 

@@ -45,6 +45,7 @@ def slower(project: pytest.Pytester, rig: str, by: str) -> None:
     project.makeconftest(f"""
         import pytest
 
+        @pytest.hookimpl(trylast=True)
         def pytest_configure(config):
             from pytest_villas.session import SESSION
             if config.getoption("--rig") == ["{rig}"]:
