@@ -65,9 +65,9 @@ class Progress:
 
     def line(self, sent: int, received: int, total: int, elapsed: float) -> str:
         """Return the state in at most 79 columns. What is not back yet is not lost yet."""
-        rate = sent / elapsed if elapsed else 0.0
-        left = "waiting for the last" if sent >= total else f"{(total - sent) / rate:.0f} s left" if rate else ""
-        facts = f"{rate:.0f}/s, {sent} sent, {received} back, {left}"
+        rate = sent / elapsed if elapsed and sent < total else 0.0
+        left = f"{rate:.0f}/s, {(total - sent) / rate:.0f} s left" if rate else "waiting for the last"
+        facts = f"{sent} sent, {received} back, {left}"
         return f"{self._label[: max(79 - len(facts) - 2, 0)]}: {facts}"[:79]
 
     def end(self) -> None:

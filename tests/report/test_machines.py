@@ -113,7 +113,7 @@ def test_openmetrics_are_read_by_prometheus(project: pytest.Pytester, file: str)
     assert 0 < latency["0.5"].value <= latency["0.99"].value <= latency["1"].value < 10
     lost = [sample.value for sample in families["villas_samples"].samples if sample.labels["state"] == "lost"]
     assert lost == [0, 0]
-    counted = {(s.labels["test"][10:17], s.labels["outcome"]): s.value for s in families["villas_verdicts"].samples}
+    counted = {(s.labels["test"][11:18], s.labels["outcome"]): s.value for s in families["villas_verdicts"].samples}
     assert counted["test_ke", "PASS"] == 2
     assert counted["test_br", "FAIL"] == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -61,7 +62,9 @@ def test_it_fits_into_eighty_columns_without_colour(project: pytest.Pytester) ->
     result = project.runpytest_subprocess("--rig=loopback", "--color=no")
     lines = summary(result)
     assert "\x1b" not in "".join(lines)
-    too_long = [line for line in lines if len(line) > 80 and "capture" not in line]
+    too_long = [
+        line for line in lines if len(line) > 80 and "capture" not in line and "again" not in line
+    ]  # paths and commands stay whole
     assert too_long == []
 
 
@@ -104,9 +107,9 @@ def test_a_run_that_takes_longer_shows_a_line_while_it_goes(pytester: pytest.Pyt
             seen += part
     os.close(ours)
     assert process.returncode == 0
-    shown = [line for line in seen.decode().split("\r") if "/s, " in line]
+    shown = [line for line in seen.decode().split("\r") if re.search(r"/s, \d+ s left", line)]
     assert len(shown) > 3
-    assert all(len(line.strip()) <= 79 for line in shown)
+    assert [line for line in shown if len(line) > 79] == []
     assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " s left"))
 
 
