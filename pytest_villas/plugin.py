@@ -23,12 +23,19 @@ __all__ = ["baseline", "limits", "recording", "rig", "rig_process", "villas_node
 
 
 class _Reports:
-    """Takes what a test did, also from another process: this hook gets no config."""
+    """Takes what a test did, also from another process: this hook gets no config.
+
+    Attributes:
+        failed: the reports of tests that failed or had an error.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self.failed: list[pytest.TestReport] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report)
         self._recorder.take(report)
 
     @pytest.hookimpl(tryfirst=True)  # before the file is written
@@ -181,10 +188,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Stop the rigs, and say by the exit status whether a rig broke or nothing could be concluded."""
     session.config.stash[SESSION].close()
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reports = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())]
-        session.exitstatus = outcome.exit_status(int(exitstatus), reports)
+    reports: _Reports = session.config.pluginmanager.get_plugin("villas-reports")
+    session.exitstatus = outcome.exit_status(int(exitstatus), reports.failed)
     session.config.stash[SESSION].recorder.finish(int(session.exitstatus))
 
 

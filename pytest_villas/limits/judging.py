@@ -53,8 +53,11 @@ def judge_all(run: Measured, limits: Mapping[str, Any]) -> list[Verdict]:
 
 
 def require_all(run: Measured, limits: Mapping[str, Any]) -> None:
-    """Raise LimitsNotKept with every limit that is not known to hold, if there is one."""
+    """Raise LimitsNotKept with every limit that is not known to hold, if there is one, and where there is no limit at all."""
     verdicts = judge_all(run, limits)
+    if not verdicts:
+        remedy = "declare some in the rig file, by @pytest.mark.limits(...) or in the call"
+        raise LimitsNotKept(f"no limit is declared, so nothing was judged: {remedy}", failed=False)
     bad = [verdict for verdict in verdicts if not verdict]
     if bad:
         lines = [line for verdict in bad for line in verdict.lines()]

@@ -48,7 +48,7 @@ def leave(parcel: Parcel, log: TestLog, environment: Environment) -> list[str]:
             if log.logs is not None:
                 copy_logs(log.logs, run.folder, log.secrets)
             complete(run.folder, found)
-        except (OSError, VillasError) as error:
+        except (OSError, VillasError, ArithmeticError, ValueError) as error:  # no picture is worth a verdict
             problems.append(f"the black box of a run is not complete: {error}")
     return problems
 

@@ -109,14 +109,14 @@ class Recorder:
         from pytest_villas.report.collect import pack, store  # noqa: PLC0415
 
         assert self.log is not None
-        parcel = pack(self.log, self._phases)
+        log, self.log = self.log, None
+        parcel = pack(log, self._phases)
         try:
-            store(parcel, [run.folder for run, _ in self.log.runs], self.environment)
+            store(parcel, [run.folder for run, _ in log.runs], self.environment)
         except OSError as error:
             parcel.test.problems.append(f"the verdicts could not be stored with the run: {error}")
-        parcel.test.problems.extend(leave(parcel, self.log, self.environment))
+        parcel.test.problems.extend(leave(parcel, log, self.environment))
         self.event("outcome", test=parcel.test.test, outcome=parcel.test.outcome, message=parcel.test.message)
-        self.log = None
         return parcel
 
     @property

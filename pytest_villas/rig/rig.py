@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError
+from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError, nearest
 from pytest_villas.replay import capacity
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, Floors
@@ -15,7 +15,7 @@ from pytest_villas.replay.process import Worker
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode, replay, store
 from pytest_villas.replay.stimulus import Stimulus, prepare
 from pytest_villas.rig.face import Face, face, one_size
-from pytest_villas.rig.file import RigFile
+from pytest_villas.rig.file import MatchSection, RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
 from pytest_villas.rig.reference import substitute
@@ -47,6 +47,16 @@ def launched(name: str, file: RigFile, ours: Face, folder: Path) -> Process | No
     return process
 
 
+def _check_names(name: str, match: MatchSection, ours: Face) -> None:
+    """Raise RigError where `[match]` names a signal that the node does not have."""
+    there = [signal.name for signal in ours.writer.signals]
+    back = [signal.name for signal in ours.reader.signals]
+    wanted = [("head", match.head, there), ("tag", match.tag, there), ("tag", match.tag, back), ("step", match.step, back)]
+    for key, signal, known in (*wanted, *(("history", each, back) for each in match.history)):
+        if signal is not None and signal not in known:
+            raise RigError(f"rig {name!r}: match.{key}: its node has no signal {signal!r}{nearest(signal, known)}")
+
+
 class RigProcess:
     """The rig itself, from its file: its process where we start one, our node that faces it, and the worker."""
 
@@ -73,6 +83,7 @@ class RigProcess:
             self._face = ours = face(file.link, folder / CONFIG)
             self.stimulus_signals = ours.writer.signals
             self._writer, self._reader = ours.writer, ours.reader
+            _check_names(name, file.match, ours)
             self._worker = Worker(folder / WORKER_LOG)
             if ours.comes_with_rig is None:
                 self.scheduling = self._worker.open(ours.link)
