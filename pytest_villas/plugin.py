@@ -188,7 +188,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Stop the rigs, and say by the exit status whether a rig broke or nothing could be concluded."""
     session.config.stash[SESSION].close()
-    reports: _Reports = session.config.pluginmanager.get_plugin("villas-reports")
+    reports = session.config.pluginmanager.get_plugin("villas-reports")
+    assert isinstance(reports, _Reports)
     session.exitstatus = outcome.exit_status(int(exitstatus), reports.failed)
     session.config.stash[SESSION].recorder.finish(int(session.exitstatus))
 
