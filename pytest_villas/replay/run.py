@@ -204,13 +204,12 @@ def _match(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) ->
         return by_origin(stimulus.origin, response.origin)
     if how.by == "waveform":
         try:
-            found = fidelity(stimulus, response, times=(sent, response.received))
+            # by when samples were meant to be sent too: what tells periods apart must not be the jitter of our sending
+            delays = [fidelity(stimulus, response, times=(t, response.received)).delay for t in (stimulus.origin, sent)]
         except SignalError as error:
             return unpaired("waveform", len(stimulus), len(response), str(error))
-        delay, each = found.delay, [channel.delay for channel in found.channels]
-        if delay.status == "ok" and each and all(own.status == "ambiguous" for own in each):
-            delay = each[0]  # where every channel repeats itself, all of them together may still be a period off
-        if delay.status != "ok":
-            return unpaired("waveform", len(stimulus), len(response), f"{delay.status}: {delay.why}")
-        return by_waveform(sent, response.received, round(float(delay)))
+        for delay in delays:
+            if delay.status != "ok":
+                return unpaired("waveform", len(stimulus), len(response), f"{delay.status}: {delay.why}")
+        return by_waveform(sent, response.received, round(float(delays[-1])))
     return by_sequence(stimulus.sequence, response.sequence, bits=how.bits, sent_at=sent, received_at=response.received)
