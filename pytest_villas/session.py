@@ -73,7 +73,7 @@ class Session:
             names = [registry.load(name).rig.twin or name for name in names]
         for name in names:
             file = registry.load(name)
-            if file.link.kind == "serial":
+            if file.link.kind != "nanomsg":
                 from pytest_villas.rig.face import check  # noqa: PLC0415 - only a session with such a rig needs it
 
                 check(file.link, registry.path(name))

@@ -7,6 +7,7 @@ from pytest_villas.links.nanomsg import NanomsgLink
 from pytest_villas.links.serial import SerialLink
 from pytest_villas.links.serial_line import SerialLine
 from pytest_villas.links.sp import SpLink
+from pytest_villas.links.split import SplitLink
 
 __all__ = [
     "Engine",
@@ -16,6 +17,7 @@ __all__ = [
     "SerialLine",
     "SerialLink",
     "SpLink",
+    "SplitLink",
     "Stamp",
     "WireTimes",
     "choose",

@@ -11,6 +11,7 @@ from pytest_villas.errors import LinkError
 from pytest_villas.links.link import Link
 from pytest_villas.links.nanomsg import NanomsgLink
 from pytest_villas.links.sp import SpLink
+from pytest_villas.links.split import SplitLink
 
 
 def looped(link: Link, folder: Path) -> Link:
@@ -19,6 +20,12 @@ def looped(link: Link, folder: Path) -> Link:
     The folder takes socket files. Raises LinkError for a link of which there is no such thing: that of a device, one that
     only sends or only listens, and one that listens over a transport over which it does not send.
     """
+    if isinstance(link, SplitLink):
+        there, back = link.ends
+        if not (isinstance(there, NanomsgLink | SpLink) and type(there) is type(back)):
+            ways = " and the response ".join(f"over a {type(end).__name__}" for end in link.ends)
+            raise LinkError(f"the stimulus goes {ways}, and what goes one way does not come back the other")
+        link = replace(there, subscribe=back.subscribe)
     if not isinstance(link, NanomsgLink | SpLink):
         raise LinkError(f"a {type(link).__name__} ends at a device, and cannot hear itself")
     own = _moved(link.publish, folder)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_villas.links import Link, NanomsgLink
+from pytest_villas.links import Link, NanomsgLink, SplitLink
 from pytest_villas.units import us
 
 _MCL_CURRENT_AND_FUTURE = 3
@@ -40,7 +40,7 @@ def spin(link: Link, period: int) -> int:
     the rig may need, nor where the link has threads of its own, which need one too.
     """
     alone = len(os.sched_getaffinity(0)) < 2
-    return 0 if alone or isinstance(link, NanomsgLink) else min(_SPIN_NS, period // 2)
+    return 0 if alone or _has_threads(link) else min(_SPIN_NS, period // 2)
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def pinned(link: Link) -> Iterator[str]:
     An isolated one comes first [isolcpus], and CPU 0, which most interrupts go to, last. Threads of a link would inherit it.
     """
     allowed = os.sched_getaffinity(0)
-    if isinstance(link, NanomsgLink):
+    if _has_threads(link):
         yield f"{len(allowed)} CPUs (NNG has threads)"
         return
     with socket.socket(socket.AF_UNIX) as claimed:
@@ -63,6 +63,11 @@ def pinned(link: Link) -> Iterator[str]:
             yield f"on CPU {mine}, one of {len(allowed)}"
         finally:
             os.sched_setaffinity(0, allowed)
+
+
+def _has_threads(link: Link) -> bool:
+    ends = link.ends if isinstance(link, SplitLink) else (link,)
+    return any(isinstance(end, NanomsgLink) for end in ends)
 
 
 def _preferred(allowed: set[int]) -> list[int]:

@@ -155,20 +155,23 @@ def _split(exchange: Exchange, how: Matching, match: Match, received: Int64s) ->
     """Split the time from sending to the answer, without warm-up and cool-down, where the capture knows the wire."""
     capture, lead = exchange.capture, exchange.lead
     meant, sent = capture.meant, capture.sent
-    if not capture.sent_wire.size or not capture.received.size:
+    if not capture.received.size or not capture.sent_wire.size + capture.received_wire.size:
         return None
-    handed = np.flatnonzero(sent != NO_TIME)
-    out = np.full(sent.size, NO_TIME)
-    out[handed] = np.array(departures(sent[handed].tolist(), capture.sent_wire[handed].tolist()), np.int64) - sent[handed]
-    # a response is told from its message by its arrival; one that was moved in time has none
-    rows = np.clip(np.searchsorted(capture.received, received), 0, capture.received.size - 1)
-    back = np.where(capture.received[rows] == received, capture.received_wire[rows], NO_TIME)
+    out = back = None
+    if capture.sent_wire.size:
+        handed = np.flatnonzero(sent != NO_TIME)
+        out = np.full(sent.size, NO_TIME)
+        out[handed] = np.array(departures(sent[handed].tolist(), capture.sent_wire[handed].tolist()), np.int64) - sent[handed]
+    if capture.received_wire.size:
+        # a response is told from its message by its arrival; one that was moved in time has none
+        rows = np.clip(np.searchsorted(capture.received, received), 0, capture.received.size - 1)
+        back = np.where(capture.received[rows] == received, capture.received_wire[rows], NO_TIME)
     counted = np.flatnonzero((meant[lead:] >= meant[lead] + how.warm_up) & (meant[lead:] <= meant[-1] - how.cool_down))
     return wire_split(
         sent[lead:][counted],
         match.of_stimulus(received)[counted],
-        out[lead:][counted],
-        match.of_stimulus(back)[counted],
+        None if out is None else out[lead:][counted],
+        None if back is None else match.of_stimulus(back)[counted],
         line=capture.line,
         span=int(np.ptp(meant[lead:][counted])) if counted.size else 0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from pytest_villas.errors import ConfigError
 from pytest_villas.report.record import RigRecord
 from pytest_villas.report.secrets import redacted, secrets, without
 from pytest_villas.rig.file import RigFile
+from pytest_villas.rig.link_sections import RESPONSE, STIMULUS, SplitSection, ends
 
 _DECISIVE: Final = ("link", "launch", "match", "clock", "replay")
 """Tables that decide how a rig is reached and replayed to. What the rig is (`identity`) is what is tested."""
@@ -27,8 +29,8 @@ def rig_record(name: str, file: RigFile, path: Path, scheduling: str = "") -> Ri
         name=name,
         description=without(file.rig.description, hidden),
         file=path.name,
-        config=_hash(tables, Path(file.link.config)),
-        link=", ".join(f"{key} {_brief(value)}" for key, value in tables["link"].items() if value not in ("", None, False)),
+        config=_hash(tables, _configs(file)),
+        link=_described(tables["link"]),
         scheduling=scheduling,
         identity={key: without(text, hidden) for key, text in tables["identity"].items()},
         limits=dict(file.limits),
@@ -39,13 +41,26 @@ def rig_record(name: str, file: RigFile, path: Path, scheduling: str = "") -> Ri
 
 def secrets_of(file: RigFile) -> frozenset[str]:
     """Return the values that no report may tell: those of the rig file, and those of its VILLASnode config."""
-    return frozenset({*secrets(msgspec.to_builtins(file)), *secrets(_document(Path(file.link.config)))})
+    return frozenset(
+        {*secrets(msgspec.to_builtins(file)), *(each for path in _configs(file) for each in secrets(_document(path)))}
+    )
 
 
-def _hash(tables: dict[str, Any], config: Path) -> str:
+def _configs(file: RigFile) -> list[Path]:
+    return [Path(end.config) for end in ends(file.link).values()]
+
+
+def _described(link: dict[str, Any]) -> str:
+    """Write the settings of a link on a line; those of one with two ends after the name of each."""
+    if link["kind"] == SplitSection.kind:
+        return "; ".join(f"{name}: {_described(link[name])}" for name in (STIMULUS, RESPONSE))
+    return ", ".join(f"{key} {_brief(value)}" for key, value in link.items() if value not in ("", None, False))
+
+
+def _hash(tables: dict[str, Any], configs: Sequence[Path]) -> str:
     """Hash what decides; files count by name, so that another checkout of the same project has the same hash."""
     decisive = {name: _portable(tables[name]) for name in _DECISIVE}
-    content = json.dumps([decisive, redacted(_document(config))], sort_keys=True, default=str)
+    content = json.dumps([decisive, *(redacted(_document(path)) for path in configs)], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

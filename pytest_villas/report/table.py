@@ -160,6 +160,7 @@ FAULTS: Final = {
     "handshakes": "connections refused",
     "messages": "connections closed for what came",
     "stamps": "stamps of the kernel not trusted",
+    "unasked": "messages dropped that the stimulus end sent back",
 }
 """What links count by these names."""
 
@@ -168,8 +169,9 @@ def _wire(run: RunRecord) -> list[str]:
     """Return what of the latency the wire took, and what was wrong on it."""
     lines, times = [], run.times
     if rig := times.get("rig_alone"):
-        there, back = (_ns(times[name].get("p50")) for name in ("wire_stimulus", "wire_response"))
-        lines.append(f"  wire      p50 {there} to the rig, {back} back, at {run.line}")
+        ways = {"to the rig": times["wire_stimulus"], "back": times["wire_response"]}
+        known = ", ".join(f"{_ns(way['p50'])} {name}" for name, way in ways.items() if way)
+        lines.append(f"  wire      p50 {known}, at {run.line}")
         shown = ", ".join(f"{name} {_ns(rig.get(name))}" for name in ("p50", "p90", "p99", "max"))
         lines.append(f"  rig alone {run.line_problem or shown}")
     if run.wire_faults:

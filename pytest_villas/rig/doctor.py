@@ -14,11 +14,11 @@ import numpy as np
 
 from pytest_villas.errors import LinkError, RigError
 from pytest_villas.formats import Codec
-from pytest_villas.links import Link, SerialLink
+from pytest_villas.links import Link, SerialLink, SplitLink
 from pytest_villas.rig.face import Face, face
 from pytest_villas.rig.file import RigFile
 from pytest_villas.rig.lease import Lease
-from pytest_villas.rig.link_sections import SerialSection
+from pytest_villas.rig.link_sections import LINK, EndSection, SerialSection, ends
 from pytest_villas.rig.rig import CONFIG, launched
 from pytest_villas.samples import Samples
 from pytest_villas.units import duration, format_duration, ms, s
@@ -93,7 +93,7 @@ def examine(name: str, file: RigFile, folder: Path) -> Iterator[Finding]:
             yield Finding("problem", str(error))
             return
         yield from _judged(heard, ours, file)
-        if not heard.messages and heard.garbage and isinstance(link, SerialLink):
+        if not heard.messages and heard.garbage and isinstance(_ends_of(link)[-1], SerialLink):
             link.close()
             yield from _other_rates(link, ours, file)
 
@@ -107,15 +107,25 @@ def _opened(link: Link) -> Iterator[Link]:
         link.close()
 
 
+def _ends_of(link: Link) -> tuple[Link, ...]:
+    """Return a link, or the two ends of one: that of the stimulus, and that of the response."""
+    return link.ends if isinstance(link, SplitLink) else (link,)
+
+
 def _link_of(file: RigFile) -> str:
-    link = file.link
+    return ", and ".join(
+        f"{place.removeprefix(LINK).removeprefix('.')} {_end(end)}".strip() for place, end in ends(file.link).items()
+    )
+
+
+def _end(link: EndSection) -> str:
     if not isinstance(link, SerialSection):
         return f"node {link.node!r} of {link.config}, as {link.role}"
     return f"{link.port or 'the port that it made'} with {link.baudrate} baud, framing {link.framing}, checksum {link.checksum}"
 
 
 def _timing(link: Link) -> Iterator[Finding]:
-    for note in link.notes if isinstance(link, SerialLink) else ():
+    for note in (note for end in _ends_of(link) if isinstance(end, SerialLink) for note in end.notes):
         remedy = ""
         if "latency timer" in note:
             remedy = 'as root: echo 1 > that file, or for good a udev rule with ATTR{latency_timer}="1"'
@@ -134,7 +144,8 @@ def _heard(link: Link, ours: Face, file: RigFile) -> Heard:
 
 
 def _may_probe(file: RigFile) -> bool:
-    return isinstance(file.link, SerialSection) and file.link.probe
+    there = next(iter(ends(file.link).values()))
+    return isinstance(there, SerialSection) and there.probe
 
 
 def _probe(writer: Codec) -> bytes:
@@ -165,7 +176,7 @@ def _judged(heard: Heard, ours: Face, file: RigFile) -> Iterator[Finding]:
         yield Finding(
             "problem",
             f"no sound frame came {within}, but {heard.garbage} bytes of garbage{told}: the baud rate is wrong, or the framing",
-            "compare link.baudrate, bytesize, parity and stopbits, then framing, header and checksum with the firmware",
+            f"compare {list(ends(file.link))[-1]}.baudrate, bytesize, parity and stopbits, then framing, header and checksum with the firmware",
         )
         return
     decoded = ours.reader.decode_many(heard.messages)
@@ -187,7 +198,8 @@ def _judged(heard: Heard, ours: Face, file: RigFile) -> Iterator[Finding]:
 
 
 def _silence(within: str, file: RigFile, *, probed: bool) -> Finding:
-    if not isinstance(file.link, SerialSection):
+    place, there = next(iter(ends(file.link).items()))
+    if not isinstance(there, SerialSection):
         return Finding("note", f"nothing came {within}", "that is right for a rig that only answers")
     if probed:
         return Finding(
@@ -198,22 +210,26 @@ def _silence(within: str, file: RigFile, *, probed: bool) -> Finding:
     return Finding(
         "note",
         f"nothing came {within}",
-        "that is right for a rig that only answers: link.probe = true lets the doctor send a sample at rest, if that is safe",
+        f"that is right for a rig that only answers: {place}.probe = true lets the doctor send a sample at rest, if that is safe",
     )
 
 
-def _other_rates(link: SerialLink, ours: Face, file: RigFile) -> Iterator[Finding]:
+def _other_rates(link: Link, ours: Face, file: RigFile) -> Iterator[Finding]:
     """Listen with other baud rates, for one with which what comes is what the rig file says."""
+    place, listens = list(ends(file.link))[-1], _ends_of(link)[-1]
+    assert isinstance(listens, SerialLink)
     for rate in RATES:
-        if rate == link.line.baudrate:
+        if rate == listens.line.baudrate:
             continue
-        other = SerialLink(replace(link.line, baudrate=rate), link.sending, link.receiving)
+        other: Link = SerialLink(replace(listens.line, baudrate=rate), listens.sending, listens.receiving)
+        if isinstance(link, SplitLink):
+            other = SplitLink(link.stimulus, other)
         try:
             with _opened(other):
                 if _may_probe(file):
                     other.send(_probe(ours.writer))
                 if _listen(other, _TRY_NS).sound(ours.reader):
-                    yield Finding("note", f"with {rate} baud sound messages come", f"set link.baudrate = {rate}")
+                    yield Finding("note", f"with {rate} baud sound messages come", f"set {place}.baudrate = {rate}")
                     return
         except LinkError:  # a rate that the port does not have
             continue

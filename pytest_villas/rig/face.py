@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +15,19 @@ import numpy as np
 from pytest_villas import config, formats
 from pytest_villas.errors import ConfigError, EncodeError, SignalError
 from pytest_villas.formats import Codec
-from pytest_villas.links import Link, SerialLine, SerialLink, choose
+from pytest_villas.links import Link, NanomsgLink, SerialLine, SerialLink, SpLink, SplitLink, choose
 from pytest_villas.links.framing import Framing, make
-from pytest_villas.rig.link_sections import DirectionSection, NanomsgSection, SerialSection
+from pytest_villas.rig.link_sections import (
+    LINK,
+    RESPONSE,
+    STIMULUS,
+    DirectionSection,
+    LinkSection,
+    NanomsgSection,
+    SerialSection,
+    SplitSection,
+    ends,
+)
 from pytest_villas.samples import Samples
 
 _ONE_SIZE: Final = ("raw", "gtnet", "villas.binary", "villas.web", "opal.asyncip")
@@ -33,34 +43,92 @@ class Face:
         link: to the rig.
         writer, reader: of the stimulus and of the response.
         words: what is replaced in the command that starts the rig.
-        comes_with_rig: a path that is there when the rig has started, and not before.
-        folder: of socket files and the like, to be removed in the end.
+        comes_with_rig: paths that are there when the rig has started, and not before.
+        folders: of socket files and the like, to be removed in the end.
     """
 
     link: Link
     writer: Codec
     reader: Codec
     words: Mapping[str, str]
-    comes_with_rig: Path | None = None
-    folder: Path | None = None
+    comes_with_rig: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
 
     def close(self) -> None:
         """Remove what was made for the link."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def face(section: NanomsgSection | SerialSection, file: Path) -> Face:
-    """Return our side of the rig; what the rig is told of it, where we start it, is written to `file`. Raises ConfigError."""
-    return _serial(section, file) if isinstance(section, SerialSection) else _nanomsg(section, file)
+def face(section: LinkSection, file: Path) -> Face:
+    """Return our side of the rig; what the rig is told of it, where we start it, is written to `file`. Raises ConfigError.
+
+    A link with two ends has a file for each, `NAME-stimulus.json` and `NAME-response.json` for `NAME.json`.
+    """
+    if isinstance(section, SplitSection):
+        return _split(section, file)
+    if isinstance(section, SerialSection):
+        return _serial(section, file, LINK)
+    return _nanomsg(section, file, _Configs())
 
 
-def _nanomsg(section: NanomsgSection, file: Path) -> Face:
+def _split(section: SplitSection, file: Path) -> Face:
+    """Face the rig at two ends: of the one we are the sending half, of the other the receiving half."""
+    configs, halves = _Configs(), list[Face]()
+    try:
+        for place, end in ends(section).items():
+            name = place.removeprefix(f"{LINK}.")
+            own = file.with_stem(f"{file.stem}-{name}")
+            if isinstance(end, SerialSection):
+                halves.append(_serial(end, own, place))
+            else:
+                whole = _nanomsg(end, own, configs)
+                halves.append(replace(whole, link=_half(end, whole.link, place)))
+    except BaseException:
+        for half in halves:
+            half.close()
+        raise
+    there, back = halves
+    return Face(
+        link=SplitLink(there.link, back.link),
+        writer=there.writer,
+        reader=back.reader,
+        words={f"{name}.{key}": text for name, half in ((STIMULUS, there), (RESPONSE, back)) for key, text in half.words.items()},
+        comes_with_rig=there.comes_with_rig + back.comes_with_rig,
+        folders=there.folders + back.folders,
+    )
+
+
+def _half(section: NanomsgSection, link: Link, place: str) -> Link:
+    """Leave of a link what sends at a stimulus end, and what receives at a response end."""
+    assert isinstance(link, NanomsgLink | SpLink)
+    sends = place.endswith(STIMULUS)
+    if not (link.publish if sends else link.subscribe):
+        lacks = "takes nothing" if sends else "sends nothing"
+        raise ConfigError(f"{place}.node: {section.node!r} of {section.config} {lacks}: it has no endpoints for that")
+    return choose(link.publish if sends else (), () if sends else link.subscribe, section.engine)
+
+
+class _Configs:
+    """The VILLASnode configs of a rig; one that is moved is moved once, also where it has the nodes of both ends."""
+
+    def __init__(self) -> None:
+        self._moved: dict[str, config.Config] = {}
+
+    def load(self, section: NanomsgSection) -> tuple[config.Config, tuple[Path, ...]]:
+        """Return a config, and the folder that was made for its sockets, if one was."""
+        if not section.move:
+            return config.load(Path(section.config)), ()
+        if section.config in self._moved:
+            return self._moved[section.config], ()
+        loaded, sockets = config.load(Path(section.config)), _sockets()
+        self._moved[section.config] = config.relocate(loaded, sockets)
+        return self._moved[section.config], (sockets,)
+
+
+def _nanomsg(section: NanomsgSection, file: Path, configs: _Configs) -> Face:
     """Face a VILLASnode node, moved to free ports and socket files where the rig file says so."""
-    loaded, sockets = config.load(Path(section.config)), None
-    if section.move:
-        sockets = _sockets()
-        loaded = config.relocate(loaded, sockets)
+    loaded, sockets = configs.load(section)
     config.dump(loaded, file)
     node = loaded.nodes[section.node]
     ours = node if section.role == "self" else node.mirror()
@@ -69,13 +137,13 @@ def _nanomsg(section: NanomsgSection, file: Path) -> Face:
         writer=formats.codec(ours.output.format, ours.output.signals),
         reader=formats.codec(ours.input.format, ours.input.signals),
         words={"config": str(file), "node": section.node},
-        folder=sockets,
+        folders=sockets,
     )
 
 
-def _serial(section: SerialSection, file: Path) -> Face:
+def _serial(section: SerialSection, file: Path, place: str) -> Face:
     """Face a device; one that is started here makes its port at a path of this session."""
-    parts = serial_parts(section)
+    parts = serial_parts(section, place)
     sockets = None if section.port else _sockets()
     port = section.port or f"{sockets}/port"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(section, port=port))))
@@ -84,16 +152,17 @@ def _serial(section: SerialSection, file: Path) -> Face:
         writer=parts.writer,
         reader=parts.reader,
         words={"config": str(file), "port": port, "baudrate": str(section.baudrate)},
-        comes_with_rig=None if section.port else Path(port),
-        folder=sockets,
+        comes_with_rig=(Path(port),) if sockets else (),
+        folders=(sockets,) if sockets else (),
     )
 
 
-def check(section: NanomsgSection | SerialSection, path: Path) -> None:
+def check(section: LinkSection, path: Path) -> None:
     """Raise ConfigError, with the path of the rig file, where format, signals and framing of a serial link do not fit together."""
     try:
-        if isinstance(section, SerialSection):
-            serial_parts(section)
+        for place, end in ends(section).items():
+            if isinstance(end, SerialSection):
+                serial_parts(end, place)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -128,26 +197,27 @@ def line_of(section: SerialSection, port: str) -> SerialLine:
     )
 
 
-def serial_parts(section: SerialSection) -> SerialParts:
-    """Return codecs and framings of a serial link. Raises ConfigError for what does not fit together."""
-    writer, reader = _codec(section, section.input, "in"), _codec(section, section.output, "out")
+def serial_parts(section: SerialSection, place: str = LINK) -> SerialParts:
+    """Return codecs and framings of a serial link at that place of a rig file. Raises ConfigError for what does not fit together."""
+    writer, reader = _codec(section, section.input, f"{place}.in"), _codec(section, section.output, f"{place}.out")
     return SerialParts(writer, reader, _framing(section, writer), _framing(section, reader))
 
 
-def _codec(section: SerialSection, direction: DirectionSection, key: str) -> Codec:
+def _codec(section: SerialSection, direction: DirectionSection, place: str) -> Codec:
+    link = place.rpartition(".")[0]
     setting = section.format if direction.format is None else direction.format
     signals = section.signals if direction.signals is None else direction.signals
     try:
         codec = formats.codec(setting, signals)
     except SignalError as error:
-        raise ConfigError(f"link.{'' if direction.signals is None else f'{key}.'}{error}") from None
+        raise ConfigError(f"{link if direction.signals is None else place}.{error}") from None
     except ConfigError as error:
-        raise ConfigError(f"link.{'' if direction.format is None else f'{key}.'}format: {error}") from None
+        raise ConfigError(f"{link if direction.format is None else place}.format: {error}") from None
     if section.framing == "line" and codec.name in _BINARY:
-        raise ConfigError(f"link.framing: 'line' cannot carry {codec.name}, in which any byte may be a newline: use 'cobs'")
+        raise ConfigError(f"{link}.framing: 'line' cannot carry {codec.name}, in which any byte may be a newline: use 'cobs'")
     if section.framing == "fixed" and codec.name not in _ONE_SIZE:
         raise ConfigError(
-            f"link.framing: 'fixed' cannot carry {codec.name}, whose messages differ in size: use 'cobs' or 'line', "
+            f"{link}.framing: 'fixed' cannot carry {codec.name}, whose messages differ in size: use 'cobs' or 'line', "
             f"or one of {', '.join(_ONE_SIZE)}"
         )
     return codec

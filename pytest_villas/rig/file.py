@@ -12,7 +12,17 @@ import msgspec
 
 from pytest_villas import limits
 from pytest_villas.errors import ConfigError, nearest
-from pytest_villas.rig.link_sections import NanomsgSection, Section, SerialSection
+from pytest_villas.rig.link_sections import (
+    LINK,
+    RESPONSE,
+    STIMULUS,
+    LinkSection,
+    NanomsgSection,
+    Section,
+    SerialSection,
+    SplitSection,
+    ends,
+)
 from pytest_villas.units import duration
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -30,7 +40,7 @@ class About(Section, frozen=True):
 
 class LaunchSection(Section, frozen=True):
     """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}`, or `{port}` and `{baudrate}`
-    of a serial link, are replaced.
+    of a serial link, are replaced; those of a link with two ends are named `{stimulus.port}`, `{response.config}` and so on.
 
     `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output. With `realtime`
     it is scheduled as SCHED_FIFO, where the operating system allows; its log says where not.
@@ -92,7 +102,7 @@ class RigFile(Section, frozen=True):
     """A whole rig file; each attribute is the table of that name."""
 
     rig: About = About()
-    link: NanomsgSection | SerialSection = NanomsgSection()
+    link: LinkSection = NanomsgSection()
     launch: LaunchSection = LaunchSection()
     match: MatchSection = MatchSection()
     clock: ClockSection = ClockSection()
@@ -103,8 +113,8 @@ class RigFile(Section, frozen=True):
 
 
 _KINDS = {"nanomsg": NanomsgSection, "serial": SerialSection}
+_ENDS = (STIMULUS, RESPONSE)
 _DURATIONS = {
-    "link": ("connect_timeout",),
     "launch": ("timeout",),
     "match": ("late_after",),
     "clock": ("error",),
@@ -119,25 +129,47 @@ def load(path: Path, find: Any = None) -> RigFile:
     Paths in a file are relative to that file. Raises ConfigError naming file, key, value and remedy.
     """
     merged = _merged(path, find, ())
-    link = merged.setdefault("link", {})
-    if isinstance(link, dict) and link.setdefault("kind", "nanomsg") not in _KINDS:
-        raise ConfigError(f"{path}: link.kind is {link['kind']!r}{nearest(str(link['kind']), _KINDS)}")
+    for place, link in _links(merged.setdefault(LINK, {}), path).items():
+        if link.setdefault("kind", "nanomsg") not in _KINDS:
+            raise ConfigError(f"{path}: {place}.kind is {link['kind']!r}{nearest(str(link['kind']), _KINDS)}")
     try:
         rig = msgspec.convert(merged, RigFile)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_readable(error, merged)}") from None
-    for table, keys in _DURATIONS.items():
-        for key in keys:
-            try:
-                duration(getattr(getattr(rig, table), key))
-            except ConfigError as error:
-                raise ConfigError(f"{path}: {table}.{key}: {error}") from None
+    durations = {f"{place}.connect_timeout": end.connect_timeout for place, end in ends(rig.link).items()}
+    durations |= {f"{table}.{key}": getattr(getattr(rig, table), key) for table, keys in _DURATIONS.items() for key in keys}
+    for place, text in durations.items():
+        try:
+            duration(text)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {place}: {error}") from None
     try:
         limits.check(rig.limits)
         rig.link.check(" ".join(rig.launch.command))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return rig
+
+
+def _links(link: Any, path: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables that each describe one link, by their places; a link with two ends is marked as such."""
+    if not isinstance(link, dict):
+        return {}
+    if not any(name in link for name in _ENDS):
+        return {LINK: link}
+    for name in _ENDS:
+        if name not in link:
+            raise ConfigError(
+                f"{path}: {LINK}.{name}: missing: of a link with two ends both are needed, where the stimulus goes to "
+                f"([{LINK}.{STIMULUS}]) and where the response comes from ([{LINK}.{RESPONSE}])"
+            )
+    if beside := [key for key in link if key not in _ENDS]:
+        raise ConfigError(
+            f"{path}: {LINK}.{beside[0]}: this link has two ends, and each has keys of its own: move it into "
+            f"[{LINK}.{STIMULUS}] or [{LINK}.{RESPONSE}]"
+        )
+    link["kind"] = SplitSection.kind
+    return {f"{LINK}.{name}": link[name] for name in _ENDS if isinstance(link[name], dict)}
 
 
 def _merged(path: Path, find: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -197,9 +229,10 @@ def _expanded(value: Any, path: Path, place: str) -> Any:
 
 def _anchor(table: dict[str, Any], folder: Path) -> None:
     """Make paths absolute, while it is known in which file they were written."""
-    link = table.get("link")
-    if isinstance(link, dict) and isinstance(link.get("config"), str):
-        link["config"] = str((folder / link["config"]).resolve())
+    link = table.get(LINK)
+    for section in (link, *(link.get(name) for name in _ENDS)) if isinstance(link, dict) else ():
+        if isinstance(section, dict) and isinstance(section.get("config"), str):
+            section["config"] = str((folder / section["config"]).resolve())
     for name in ("launch", "reference"):
         section = table.get(name)
         if isinstance(section, dict) and isinstance(section.get("command"), list):
@@ -219,10 +252,14 @@ def _readable(error: msgspec.ValidationError, merged: dict[str, Any]) -> str:
     place = place.rstrip("`").lstrip(".").replace("[...]", "")
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text):
         table: Any = RigFile
+        content: Any = merged
         for part in filter(None, place.split(".")):
             table = {field.encode_name: field.type for field in msgspec.structs.fields(table)}[part]
-            if part == "link":
-                table = _KINDS[merged["link"]["kind"]]
+            content = content[part]
+            if isinstance(content, dict) and content.get("kind") in _KINDS:
+                table = _KINDS[content["kind"]]
+            elif part == LINK:
+                table = SplitSection
         known = [field.encode_name for field in msgspec.structs.fields(table)]
         return f"{'.'.join(filter(None, (place, unknown[1])))}: unknown key{nearest(unknown[1], known)}"
     return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"

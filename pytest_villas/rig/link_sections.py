@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from pytest_villas.errors import ConfigError
+from pytest_villas.units import duration
 
 Signals = str | list[Any] | dict[str, Any] | None
 """VILLASnode's `signals` setting, in any of its spellings."""
+
+
+LINK: Final = "link"
+STIMULUS: Final = "stimulus"
+RESPONSE: Final = "response"
+"""Names of the table of a link, and of those of its two ends, where it has two."""
+
+
+def word(name: str, place: str) -> str:
+    """Return what stands for this in the command that starts the rig: `{port}` of `link`, `{stimulus.port}` of `link.stimulus`."""
+    return f"{{{f'{place}.{name}'.removeprefix(f'{LINK}.')}}}"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,12 +52,14 @@ class NanomsgSection(Section, frozen=True, tag_field="kind", tag="nanomsg"):
         """Whether sessions that use this rig at the same time would meet."""
         return not self.move
 
-    def check(self, command: str) -> None:
+    def check(self, command: str, place: str = LINK) -> None:
         """Raise ConfigError where keys are missing or do not fit together, or to the command that starts the rig."""
         if not self.config or not self.node:
-            raise ConfigError("link: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
-        if self.move and self.role == "peer" and "{config}" not in command:
-            raise ConfigError("link.move: the rig has to be started here with the moved config: put {config} into launch.command")
+            raise ConfigError(f"{place}: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
+        if self.move and self.role == "peer" and (config := word("config", place)) not in command:
+            raise ConfigError(
+                f"{place}.move: the rig has to be started here with the moved config: put {config} into launch.command"
+            )
 
 
 class DirectionSection(Section, frozen=True):
@@ -90,26 +105,73 @@ class SerialSection(Section, frozen=True, tag_field="kind", tag="serial"):
         """Whether sessions that use this rig at the same time would meet."""
         return bool(self.port)
 
-    def check(self, command: str) -> None:
+    def check(self, command: str, place: str = LINK) -> None:
         """Raise ConfigError where keys are missing or do not fit together, or to the command that starts the rig."""
-        if not self.port and "{port}" not in command and "{config}" not in command:
+        if not self.port and word("port", place) not in command and word("config", place) not in command:
             raise ConfigError(
-                "link.port: missing: a device such as /dev/serial/by-id/..., or a URL such as socket://host:port; "
+                f"{place}.port: missing: a device such as /dev/serial/by-id/..., or a URL such as socket://host:port; "
                 "villas-rig scan lists the ports of this machine"
             )
         if self.baudrate < 1:
-            raise ConfigError(f"link.baudrate is {self.baudrate}: it has to be above 0")
+            raise ConfigError(f"{place}.baudrate is {self.baudrate}: it has to be above 0")
         if self.stopbits not in {1, 1.5, 2}:
-            raise ConfigError(f"link.stopbits is {self.stopbits:g}: it has to be 1, 1.5 or 2")
+            raise ConfigError(f"{place}.stopbits is {self.stopbits:g}: it has to be 1, 1.5 or 2")
         try:
             header = bytes.fromhex(self.header)
         except ValueError:
-            raise ConfigError(f"link.header is {self.header!r}: it has to be bytes in hex, such as 'AA55'") from None
+            raise ConfigError(f"{place}.header is {self.header!r}: it has to be bytes in hex, such as 'AA55'") from None
         if self.framing != "line" and self.bytesize < 8:
             raise ConfigError(
-                f"link.bytesize is {self.bytesize}: framing {self.framing!r} needs all 8 bits, only 'line' does not"
+                f"{place}.bytesize is {self.bytesize}: framing {self.framing!r} needs all 8 bits, only 'line' does not"
             )
         if self.framing != "line" and self.xonxoff:
-            raise ConfigError(f"link.xonxoff: framing {self.framing!r} may contain its control characters: use rtscts, or 'line'")
+            raise ConfigError(
+                f"{place}.xonxoff: framing {self.framing!r} may contain its control characters: use rtscts, or 'line'"
+            )
         if self.framing == "fixed" and not header and self.checksum == "none":
-            raise ConfigError("link.header: framing 'fixed' needs a header or a checksum: one lost byte would shift all after it")
+            raise ConfigError(
+                f"{place}.header: framing 'fixed' needs a header or a checksum: one lost byte would shift all after it"
+            )
+
+
+EndSection: TypeAlias = NanomsgSection | SerialSection
+"""One link, or one end of a link that has two."""
+
+
+class SplitSection(Section, frozen=True, tag_field="kind", tag="split"):
+    """`[link.stimulus]` and `[link.response]`: the stimulus goes to the one, the response comes from the other."""
+
+    stimulus: EndSection
+    response: EndSection
+
+    kind = "split"
+
+    @property
+    def shared(self) -> bool:
+        """Whether sessions that use this rig at the same time would meet."""
+        return self.stimulus.shared or self.response.shared
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest message that the rig takes."""
+        return self.stimulus.max_bytes
+
+    @property
+    def connect_timeout(self) -> str:
+        """How long to wait for both ends."""
+        return max(self.stimulus.connect_timeout, self.response.connect_timeout, key=duration)
+
+    def check(self, command: str) -> None:
+        """Raise ConfigError where keys of an end are missing or do not fit together, or to the command that starts the rig."""
+        for place, end in ends(self).items():
+            end.check(command, place)
+
+
+LinkSection: TypeAlias = NanomsgSection | SerialSection | SplitSection
+
+
+def ends(section: LinkSection) -> Mapping[str, EndSection]:
+    """Return what a link is made of, by its place in the file: one section, or those of its two ends."""
+    if isinstance(section, SplitSection):
+        return {f"{LINK}.{STIMULUS}": section.stimulus, f"{LINK}.{RESPONSE}": section.response}
+    return {LINK: section}

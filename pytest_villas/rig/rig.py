@@ -18,6 +18,7 @@ from pytest_villas.rig.face import Face, face, one_size
 from pytest_villas.rig.file import MatchSection, RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
+from pytest_villas.rig.link_sections import ends
 from pytest_villas.rig.reference import substitute
 from pytest_villas.samples import Samples
 from pytest_villas.units import duration, format_duration, ms
@@ -31,14 +32,14 @@ _SLICE_NS = 250 * ms
 
 def launched(name: str, file: RigFile, ours: Face, folder: Path) -> Process | None:
     """Start the process that is the rig, if its file says how, and wait until it is ready; RigError where it does not get so."""
-    launch, comes = file.launch, ours.comes_with_rig
+    launch = file.launch
     if not launch.command:
         return None
     words = {"python": sys.executable, **ours.words}
     process = Process(name, [substitute(word, words) for word in launch.command], folder / RIG_LOG, realtime=launch.realtime)
     try:
-        if comes is not None:
-            process.wait(comes.exists, duration(launch.timeout), f"it made no port at {comes}")
+        for port in ours.comes_with_rig:
+            process.wait(port.exists, duration(launch.timeout), f"it made no port at {port}")
         if launch.ready != "sample":
             process.wait_for_line(launch.ready, duration(launch.timeout))
     except BaseException:
@@ -85,12 +86,12 @@ class RigProcess:
             self._writer, self._reader = ours.writer, ours.reader
             _check_names(name, file.match, ours)
             self._worker = Worker(folder / WORKER_LOG)
-            if ours.comes_with_rig is None:
-                self.scheduling = self._worker.open(ours.link)
+            if ours.comes_with_rig:
                 self._process = launched(name, file, ours, folder)
+                self.scheduling = self._worker.open(ours.link)
             else:
-                self._process = launched(name, file, ours, folder)
                 self.scheduling = self._worker.open(ours.link)
+                self._process = launched(name, file, ours, folder)
             self._floors = Floors(self._worker, ours.link)
             self._connect()
         except LinkError as error:
@@ -102,8 +103,9 @@ class RigProcess:
 
     @property
     def provides(self) -> frozenset[str]:
-        """What `@pytest.mark.needs` may ask for: the kind of the link, its formats, and what the rig file adds."""
-        return frozenset({*self.file.rig.provides, self.file.link.kind, self._writer.name, self._reader.name})
+        """What `@pytest.mark.needs` may ask for: the kinds of the link's ends, its formats, and what the rig file adds."""
+        kinds = {end.kind for end in ends(self.file.link).values()}
+        return frozenset({*self.file.rig.provides, *kinds, self._writer.name, self._reader.name})
 
     def _connect(self) -> None:
         """Wait until the rig faces us in both directions and, where it sends by itself, has sent something."""

@@ -224,9 +224,8 @@ class LinkContract:
             times = link.wire_times(messages, messages[:1])
             if times is not None:
                 assert list(times.sent) == sorted(times.sent)
-                assert len(times.sent) == 3
-                assert len(times.received) == 1
-                assert min(*times.sent, *times.received) > 0
+                assert (len(times.sent), len(times.received)) in {(3, 1), (3, 0), (0, 1)}, "none where one way is not known"
+                assert min([*times.sent, *times.received]) > 0
 
     def test_a_sender_that_comes_later_is_found(self, wire: Wire) -> None:
         if not wire.either_order:

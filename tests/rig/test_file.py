@@ -6,13 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from pytest_villas import config
 from pytest_villas.errors import ConfigError
-from pytest_villas.rig.face import check
+from pytest_villas.links import Link, SpLink, SplitLink
+from pytest_villas.rig.face import check, face
 from pytest_villas.rig.file import RigFile, load
-from pytest_villas.rig.link_sections import NanomsgSection
+from pytest_villas.rig.link_sections import NanomsgSection, SerialSection, SplitSection
 from pytest_villas.rig.registry import Registry, find_fixture, find_recording, shipped
 
 SERIAL = '[link]\nkind = "serial"\nport = "/dev/ttyACM0"\n'
+SPLIT = """
+[link.stimulus]
+kind = 'serial'
+port = '/dev/ttyACM0'
+[link.response]
+config = 'node.conf'
+node = 'a'
+"""
 LINK = '[link]\nconfig = "node.conf"\nnode = "a"\n'
 
 
@@ -63,6 +73,30 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         (SERIAL + "framing = 'cobs'\nbytesize = 7", "link.bytesize is 7: framing 'cobs' needs all 8 bits"),
         (SERIAL + "framing = 'fixed'\nxonxoff = true", "link.xonxoff: framing 'fixed' may contain its control characters"),
         (SERIAL + "framing = 'fixed'\nheader = ''", "link.header: framing 'fixed' needs a header or a checksum"),
+        (SPLIT.replace("response", "respons"), "link.response: missing: of a link with two ends both are needed"),
+        ("[link.stimulus]\nport = 'x'", "link.response: missing: of a link with two ends both are needed"),
+        ("[link.response]\nport = 'x'", "link.stimulus: missing: of a link with two ends both are needed"),
+        (LINK + SPLIT, "link.config: this link has two ends, and each has keys of its own: move it into [link.stimulus]"),
+        (SPLIT + "kind = 'pigeon'", "link.response.kind is 'pigeon', known are: nanomsg, serial"),
+        (SPLIT + "kind = 'split'", "link.response.kind is 'split', known are: nanomsg, serial"),
+        ("[link]\nkind = 'split'", "link.kind is 'split', known are: nanomsg, serial"),
+        ("[link]\nstimulus = 'x'\nresponse = 'y'", "link.stimulus: expected `object`, got `str`"),
+        (SPLIT + "nod = 'a'", "link.response.nod: unknown key, did you mean 'node'?"),
+        (SPLIT.replace("port", "prot"), "link.stimulus.prot: unknown key, did you mean 'port'?"),
+        (SPLIT + "in = { signal = '3f' }\nkind = 'serial'", "link.response.config: unknown key"),
+        (SPLIT.replace("'a'", "''"), "link.response: needs `config`, a VILLASnode config, and `node`"),
+        (SPLIT.replace("port", "framing = 'fixed'\nheader = ''\nport"), "link.stimulus.header: framing 'fixed' needs a header"),
+        (SPLIT + "connect_timeout = 'soon'", "link.response.connect_timeout: 'soon' is no duration"),
+        (
+            SPLIT + "move = true\n[launch]\ncommand = ['{config}']",
+            "link.response.move: the rig has to be started here with the moved",
+        ),
+        (SPLIT + "move = true", "put {response.config} into launch.command"),
+        (SPLIT.replace("port = '/dev/ttyACM0'", ""), "link.stimulus.port: missing: a device such as"),
+        (
+            SPLIT.replace("port = '/dev/ttyACM0'", "") + "[launch]\ncommand = ['{port}']",
+            "link.stimulus.port: missing: a device such as",
+        ),
         ("[link]\nkind = 'serial'", "link.port: missing: a device such as /dev/serial/by-id/"),
         ("[link", "is no TOML"),
         ('[rig]\nextends = "nobody"', "no rig 'nobody'"),
@@ -96,6 +130,70 @@ def test_format_signals_and_framing_of_a_serial_link_have_to_fit_together(tmp_pa
     with pytest.raises(ConfigError) as caught:
         check(load(file).link, file)
     assert f"{file}: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["stimulus", "response"])
+def test_an_end_that_does_not_fit_together_is_named(tmp_path: Path, end: str) -> None:
+    both = {"stimulus": "port = '/dev/ttyACM0'", "response": "port = '/dev/ttyACM1'"}
+    both[end] += "\nin = { format = 'jsn' }"
+    file = write(tmp_path, "mine", "\n".join(f"[link.{name}]\nkind = 'serial'\n{text}" for name, text in both.items()))
+    with pytest.raises(ConfigError) as caught:
+        check(load(file).link, file)
+    assert f"{file}: link.{end}.in.format: format 'jsn': unknown" in str(caught.value)
+
+
+def test_each_end_of_a_link_has_keys_of_its_own_and_can_be_extended(tmp_path: Path) -> None:
+    write(tmp_path, "base", SPLIT + "connect_timeout = '20 s'\nmax_bytes = 100")
+    write(tmp_path, "near", "[rig]\nextends = 'base'\n[link.stimulus]\nbaudrate = 9600\nmax_bytes = 80")
+    link = Registry((tmp_path,)).load("near").link
+    assert isinstance(link, SplitSection)
+    assert isinstance(link.stimulus, SerialSection)
+    assert isinstance(link.response, NanomsgSection)
+    assert (link.stimulus.port, link.stimulus.baudrate) == ("/dev/ttyACM0", 9600)
+    assert link.response.config == str(tmp_path / "node.conf")
+    assert (link.max_bytes, link.connect_timeout) == (80, "20 s")
+
+
+@pytest.mark.parametrize(("end", "lacks"), [("stimulus", "takes nothing"), ("response", "sends nothing")])
+def test_a_node_at_an_end_needs_the_endpoints_of_that_end_and_no_others(tmp_path: Path, end: str, lacks: str) -> None:
+    (tmp_path / "node.conf").write_text(
+        'nodes = { a = { type = "nanomsg", in = { endpoints = "tcp://127.0.0.1:12000" } }, '
+        'b = { type = "nanomsg", out = { endpoints = "tcp://127.0.0.1:12001" } } }'
+    )
+    nodes = {"stimulus": "a", "response": "b"}
+
+    def link() -> Link:
+        tables = "\n".join(f"[link.{name}]\nconfig = 'node.conf'\nnode = '{node}'" for name, node in nodes.items())
+        return face(load(write(tmp_path, "mine", tables)).link, tmp_path / "told.json").link
+
+    split = link()
+    assert isinstance(split, SplitLink)
+    assert split.ends == (SpLink(("tcp://127.0.0.1:12000",), ()), SpLink((), ("tcp://127.0.0.1:12001",)))
+    nodes[end] = {"a": "b", "b": "a"}[nodes[end]]
+    with pytest.raises(ConfigError, match=rf"link.{end}.node: '{nodes[end]}' of .*node.conf {lacks}"):
+        link()
+
+
+def test_a_config_that_is_moved_is_moved_once_for_both_ends(tmp_path: Path) -> None:
+    (tmp_path / "node.conf").write_text(
+        'nodes = { a = { type = "nanomsg", out = { endpoints = "tcp://*:12001" }, in = { endpoints = "tcp://127.0.0.1:12000" } } }'
+    )
+    both = "\n".join(f"[link.{name}]\nconfig = 'node.conf'\nnode = 'a'\nmove = true" for name in ("stimulus", "response"))
+    command = "[launch]\ncommand = ['{stimulus.config}', '{response.config}', '{stimulus.node}']"
+    ours = face(load(write(tmp_path, "mine", f"{both}\n{command}")).link, tmp_path / "told.json")
+    told = [config.load(Path(ours.words[f"{name}.config"])).nodes["a"] for name in ("stimulus", "response")]
+    assert told[0] == told[1]
+    assert isinstance(ours.link, SplitLink)
+    there, back = ours.link.ends
+    assert isinstance(there, SpLink)
+    assert isinstance(back, SpLink)
+    assert [address.split(":")[-1] for address in there.publish] == [
+        address.split(":")[-1] for address in told[0].input.endpoints
+    ]
+    assert [address.split(":")[-1] for address in back.subscribe] == [
+        address.split(":")[-1] for address in told[0].output.endpoints
+    ]
+    ours.close()
 
 
 def test_tables_of_an_extended_rig_are_merged_and_the_nearer_file_wins(tmp_path: Path) -> None:
