@@ -92,7 +92,7 @@ def test_what_the_stimulus_end_sends_back_is_dropped_and_counted_and_wakes_nobod
             device.send(b"chatter %d" % i)
         publisher.send(b"answer")
         end = time.monotonic_ns() + 5 * s
-        got = []
+        got: list[bytes] = []
         while time.monotonic_ns() < end and (not got or ours.wire_faults()["unasked"] < 500):
             device.receive()
             publisher.receive()
