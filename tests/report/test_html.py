@@ -165,11 +165,11 @@ def test_thinning_out_loses_no_extreme_and_no_gap(values: np.ndarray[tuple[int],
 
     picked = thinned(values, 24)
     assert (np.diff(picked) > 0).all()
+    assert (picked[0], picked[-1]) == (0, values.size - 1)
     shown = values[picked]
-    if np.isnan(values).any():
-        assert np.isnan(shown).any()
-    else:
-        assert (shown.min(), shown.max()) == (values.min(), values.max())
+    assert np.isnan(shown).any() == np.isnan(values).any()
+    if not np.isnan(values).all():
+        assert (np.nanmin(shown), np.nanmax(shown)) == (np.nanmin(values), np.nanmax(values))
 
 
 @pytest.mark.parametrize(
