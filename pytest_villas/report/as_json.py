@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -30,7 +31,11 @@ def check(path: Path) -> None:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a report."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(SessionRecord)}
+    found = msgspec.json.schema(SessionRecord)
+    for part in found["$defs"].values():
+        if "description" in part:  # a docstring, which Python 3.13 takes the indentation from
+            part["description"] = inspect.cleandoc(part["description"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 if __name__ == "__main__":
