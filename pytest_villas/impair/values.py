@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from pytest_villas.errors import ConfigError, nearest
 from pytest_villas.impair.messages import answers, struck
@@ -132,6 +131,8 @@ def _resampled(exchange: Exchange, kept: Kept, channel: str, moved: Callable[[Co
             return np.asarray(column[np.rint(places).astype(np.int64)])
         if len(response) < 4 or not np.isfinite(column).all():
             return np.asarray(np.interp(places, index, column))
+        from scipy.interpolate import CubicSpline  # noqa: PLC0415 - half a second to import, and few runs need it
+
         return np.asarray(CubicSpline(index, column)(places))
 
     return _changed(exchange, picked, read)

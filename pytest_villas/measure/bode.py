@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import csd, welch
 
 from pytest_villas.measure.place import Bools
 from pytest_villas.measure.shift import Floats
@@ -111,6 +110,8 @@ def bode(
         need = (_SEGMENTS + 1) * max(size, 16) // 2 + 1
         raise ValueError(f"{x.size} samples are {segments} segments of {size}: at least {_SEGMENTS} are needed, {need} samples")
     options: dict[str, Any] = {"fs": rate, "nperseg": size, "noverlap": size - size // 2}
+    from scipy.signal import csd, welch  # noqa: PLC0415 - a second to import, and few runs need it
+
     frequency, cross = csd(x, y, **options)
     power_x, power_y = welch(x, **options)[1], welch(y, **options)[1]
     # what is this far below the strongest line is rounding and leakage of the window, whatever the coherence says

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
-from scipy.signal import find_peaks
 
 from pytest_villas.measure.shift import HALF, TAPS, Floats, shift_taps
 
@@ -52,6 +51,8 @@ class LagProfile:
         ``-1/2 sum(log(1 - r**2))``. A negative gain is a legitimate explanation here: whoever asks has to look
         at its sign. The outer `HALF` lags are there to interpolate from.
         """
+        from scipy.signal import find_peaks  # noqa: PLC0415 - a second to import, and few runs need it
+
         profile = _log_likelihood(self.r, _CEILING)
         inner = profile[HALF:-HALF]
         # walls at both ends: a hill that the range cuts off is as high as it looks from inside

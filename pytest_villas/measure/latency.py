@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from pytest_villas.errors import SignalError
 from pytest_villas.measure import clock as clocks
@@ -267,9 +267,9 @@ def _jitter(delays: Int64s, received: Int64s, invalid: str) -> tuple[Estimate, E
             for what in ("jitter", "jitter_worst")
         )
         return last, worst
-    smoothed = lfilter([1 / 16], [1.0, -15 / 16], sizes)
-    greatest = float(smoothed[_JITTER_SETTLED - 1 :].max())
+    smoothed = list(accumulate(sizes.tolist(), lambda jitter, size: jitter + (size - jitter) / 16, initial=0.0))
+    greatest = max(smoothed[_JITTER_SETTLED:])
     return (
-        Estimate("jitter", float(smoothed[-1]), "ns", n=sizes.size, invalid=invalid),
+        Estimate("jitter", smoothed[-1], "ns", n=sizes.size, invalid=invalid),
         Estimate("jitter_worst", greatest, "ns", n=sizes.size, invalid=invalid),
     )

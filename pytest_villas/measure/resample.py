@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from pytest_villas.measure.place import Bools
 from pytest_villas.measure.shift import Floats
@@ -91,6 +90,8 @@ def interpolate(base: TimeBase, values: Floats, t: Floats) -> Floats:
     """
     if base.t.size < 4:
         return np.asarray(np.interp(t, base.t, values))
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415 - half a second to import, and few runs need it
+
     scale = float(np.abs(values).max()) or 1.0  # third differences over steps of microseconds overflow otherwise
     smooth = scale * np.asarray(CubicSpline(base.t, values / scale)(t), np.float64)
     rough = ~base.covers(t)
@@ -129,6 +130,8 @@ def slope_of(base: TimeBase, values: Floats) -> float:
 
 
 def _left_out(t: Floats, v: Floats, step: int) -> float:
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415 - half a second to import, and few runs need it
+
     middle = np.arange(step // 2, t.size - step, step)[2:-2]
     error = CubicSpline(t[::step], v[::step])(t[middle]) - v[middle]
     return float(np.sqrt(np.mean(error**2)))

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import savgol_filter
 
 from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.sine import seconds_of
@@ -155,6 +154,8 @@ def _smoothed(z: Floats, length: float, noise: float) -> tuple[Floats, float]:
     if size <= _CUBIC + 1:
         return z, noise
     # a cubic filter of n points lets 9/4n of the power of noise through
+    from scipy.signal import savgol_filter  # noqa: PLC0415 - a second to import, and few runs need it
+
     return np.asarray(savgol_filter(z, size, _CUBIC)), noise * math.sqrt(min(2.25 / size, 1.0))
 
 

@@ -74,13 +74,13 @@ class Sent:
 def run(
     links: Sequence[Link], outgoing: Outgoing, incoming: Incoming, *, tail: int, spin: int, control: int, progress: mmap.mmap
 ) -> Sent:
-    """Send each message when it is due and take what arrives, until `tail` ns after the last deadline.
+    """Send each message when it is due and take what arrives, until `tail` ns after the last was sent.
 
     Args:
         links: open links; the last is used, and what the others receive is read and dropped.
         outgoing: what to send, at least one message.
         incoming: where to put what arrives.
-        tail: how long to listen after the last deadline, ns.
+        tail: how long to listen after the last message, ns; one that was sent late has as long to be answered.
         spin: how long before a deadline to stay awake, ns.
         control: a descriptor; when it becomes readable, the loop ends early.
         progress: shared memory of at least `PROGRESS.size` bytes.
@@ -91,7 +91,7 @@ def run(
     sent, refused = array("q", bytes(8 * count)), bytearray(count)
     clock, send, receive, header = time.monotonic_ns, link.send, link.receive, ARRIVAL.pack
     keep, note = incoming.messages.append, incoming.arrivals.append
-    end, index, received, shown, armed, complete = due[-1] + tail, 0, 0, 0, 0, False
+    index, received, shown, armed, complete = 0, 0, 0, 0, False
     following, credit, woke, linger = due[0], _CREDIT_NS, clock(), 0
     timer, epoll = Timer(), select.epoll()
     wait, wake_at = epoll.poll, timer.set
@@ -128,10 +128,10 @@ def run(
                     message = receive()
                 continue
             else:
-                if index == count and now >= end:
+                until = following if index < count else sent[-1] + tail
+                if index == count and now >= until:
                     complete = True
                     break
-                until = following if index < count else end
                 if credit > now - woke:
                     until -= spin
                     if now < linger:

@@ -213,11 +213,11 @@ def test_a_broken_matlab_file_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, {"t": T, "va": VECTORS["va"]}, do_compression=True)
     whole = path.read_bytes()
     generator = np.random.default_rng(1)
-    for end in range(0, len(whole), 7):
+    for end in range(0, len(whole), 31):
         path.write_bytes(whole[:end])
         with pytest.raises(DecodeError, match=r"x\.mat"):
             recordings.open(path)
-    for _ in range(300):
+    for _ in range(60):  # each in a process of its own
         broken = bytearray(whole)
         broken[generator.integers(128, len(whole))] ^= 1 << generator.integers(8)
         path.write_bytes(broken)

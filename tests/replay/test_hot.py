@@ -81,6 +81,13 @@ def test_everything_is_sent_not_before_it_is_due_and_taken_with_its_time(bench: 
     assert hot.PROGRESS.unpack_from(bench.progress)[:2] == (300, 300)
 
 
+def test_what_is_sent_late_has_as_long_to_be_answered(bench: Bench, link: Link) -> None:
+    messages = [b"%d" % i for i in range(300)]
+    sent = bench.run([link], messages, [-s] * 300)
+    assert sent.complete
+    assert [message for _, message in bench.arrivals] == messages
+
+
 def test_it_ends_when_it_is_told_to_and_keeps_what_came_until_then(bench: Bench, link: Link) -> None:
     messages = [b"%d" % i for i in range(100)]
     bench.stop()
