@@ -116,7 +116,7 @@ def codecs(count: int) -> Iterator[Contest]:
         messages = codec.encode_many(given)
         for what, ours, theirs in (
             ("encode", partial(codec.encode_many, given), write),
-            ("decode", partial(codec.decode_many, messages), partial(read, messages)),
+            ("decode", partial(codec.decode_many, messages), partial(read, list(messages))),
         ):
             figure = f"{what} {count} samples of {WIDTH} floats, {name}"
             yield Contest(figure, "s", partial(seconds, ours, cpu), (Peer(peer, partial(seconds, theirs, cpu), {"": reach}),))

@@ -6,7 +6,8 @@
 b'[{"sequence": 7, "data": [1.5, -2.0]}]'
 """
 
-from pytest_villas.formats.codec import Batch, Codec, Decoded, MessageCodec, Payload, Rejection
+from pytest_villas.formats.codec import Batch, Codec, Decoded, MessageCodec, Rejection
+from pytest_villas.formats.messages import Messages, Payload
 from pytest_villas.formats.registry import Factory, codec, messages, names, register
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Decoded",
     "Factory",
     "MessageCodec",
+    "Messages",
     "Payload",
     "Rejection",
     "codec",

@@ -62,13 +62,15 @@ def refuse(name: str, samples: Samples, signal: int, bad: npt.NDArray[np.bool_],
 def check_finite(name: str, samples: Samples) -> None:
     """Refuse NaN and infinity where the format has no word for them."""
     for i, column in enumerate(samples.columns):
-        if column.dtype.kind in "fc":
+        if column.dtype.kind in "fc" and not np.isfinite(column).all():
             refuse(name, samples, i, ~np.isfinite(column), "JSON has no such number, and the receiver would shift the others")
 
 
 def check_float32(name: str, samples: Samples, signal: int) -> None:
     """Refuse finite values that would become infinite in 32 bits."""
     column = samples.columns[signal]
+    if _within(column, -_FLOAT32_MAX, _FLOAT32_MAX):
+        return
     with np.errstate(invalid="ignore"):
         too_big = np.isfinite(column) & (np.abs(column) > _FLOAT32_MAX)
     # what rounds down to the largest float32 is none too big
@@ -81,7 +83,13 @@ def check_integer(name: str, samples: Samples, signal: int, bits: int) -> None:
     """Refuse integers that do not fit into `bits` bits with a sign."""
     column = samples.columns[signal]
     limit = 2 ** (bits - 1) - 1
-    refuse(name, samples, signal, (column > limit) | (column < -limit - 1), f"it does not fit into {bits} bits with a sign")
+    if not _within(column, -limit - 1, limit):
+        refuse(name, samples, signal, (column > limit) | (column < -limit - 1), f"it does not fit into {bits} bits with a sign")
+
+
+def _within(column: npt.NDArray[Any], least: float, most: float) -> bool:
+    """Tell whether every value is between these two; a NaN never is."""
+    return bool(not column.size or (column.min() >= least and column.max() <= most))
 
 
 def need_stamps(name: str, samples: Samples) -> None:
@@ -103,7 +111,7 @@ def unsigned_seconds(name: str, origin: Int64s, bits: int) -> tuple[Int64s, Int6
     """Split stamps, none absent, into seconds and nanoseconds that have `bits` bits and no sign on the wire."""
     seconds, nanoseconds = split_time(origin)
     limit = 2**bits
-    if np.any((seconds < 0) | (seconds >= limit) | (nanoseconds >= limit)):
+    if not (_within(seconds, 0, limit - 1) and _within(nanoseconds, 0, limit - 1)):
         bad = origin[(seconds < 0) | (seconds >= limit) | (nanoseconds >= limit)][0]
         raise EncodeError(f"{name}: an origin of {bad} ns since 1970 does not fit into {bits} bits without a sign")
     return seconds, nanoseconds
@@ -111,21 +119,15 @@ def unsigned_seconds(name: str, origin: Int64s, bits: int) -> tuple[Int64s, Int6
 
 def split_time(stamps: Int64s) -> tuple[Int64s, Int64s]:
     """Split ns since the epoch into whole seconds and the nanoseconds after them (0 to 999999999)."""
-    seconds, nanoseconds = np.divmod(stamps, SECOND)
-    return seconds, nanoseconds
+    seconds: Int64s = stamps // SECOND  # several times faster than np.divmod()
+    return seconds, stamps - seconds * SECOND
 
 
 def join_time(seconds: npt.NDArray[Any], nanoseconds: npt.NDArray[Any]) -> Int64s:
     """Join seconds and nanoseconds to ns since the epoch; DecodeError where they cannot be a time."""
     seconds, nanoseconds = seconds.astype(np.int64), nanoseconds.astype(np.int64)
-    bad = (nanoseconds < 0) | (nanoseconds >= SECOND) | (np.abs(seconds) > _MOST_SECONDS)
-    if np.any(bad):
+    if not (_within(seconds, -_MOST_SECONDS, _MOST_SECONDS) and _within(nanoseconds, 0, SECOND - 1)):
+        bad = (nanoseconds < 0) | (nanoseconds >= SECOND) | (seconds > _MOST_SECONDS) | (seconds < -_MOST_SECONDS)
         raise DecodeError(f"{seconds[bad][0]} s and {nanoseconds[bad][0]} ns are no time stamp")
     stamps: Int64s = seconds * SECOND + nanoseconds
     return stamps
-
-
-def quiet(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Widen values that came off the wire; a signalling NaN among them becomes a quiet one, without a warning."""
-    with np.errstate(invalid="ignore"):
-        return values.astype(dtype)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from pytest_villas.errors import DecodeError, EncodeError
 from pytest_villas.formats.checks import check_samples
+from pytest_villas.formats.messages import Messages, Payload
 from pytest_villas.samples import Int64s, Samples, Signal
-
-Payload: TypeAlias = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Codec(Protocol):
     def encode(self, samples: Samples) -> bytes:
         """Write one message with all samples. Raises EncodeError for what the format or its receiver cannot take."""
 
-    def encode_many(self, samples: Samples, per_message: int = 1) -> list[bytes]:
+    def encode_many(self, samples: Samples, per_message: int = 1) -> Sequence[bytes]:
         """Write messages of `per_message` samples each (the last may have fewer). Raises EncodeError."""
 
     def decode(self, payload: Payload) -> Samples:
@@ -79,11 +78,11 @@ class MessageCodec(ABC):
     signals: tuple[Signal, ...]
 
     @abstractmethod
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         """Write at least one sample; signals and lengths have been checked already."""
 
     @abstractmethod
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         """Read at least one payload; DecodeError where any of them is broken."""
 
     def encode(self, samples: Samples) -> bytes:
@@ -92,20 +91,20 @@ class MessageCodec(ABC):
             raise EncodeError(f"{self.name}: no samples: a message carries at least one")
         return self.encode_many(samples, len(samples))[0]
 
-    def encode_many(self, samples: Samples, per_message: int = 1) -> list[bytes]:
+    def encode_many(self, samples: Samples, per_message: int = 1) -> Messages:
         """See `Codec.encode_many`."""
         if per_message < 1:
             raise EncodeError(f"{self.name}: {per_message} samples a message: it has to be at least 1")
         check_samples(self.name, samples, self.signals)
-        return self._write(samples, per_message) if len(samples) else []
+        return Messages.of(self._write(samples, per_message) if len(samples) else [])
 
     def decode(self, payload: Payload) -> Samples:
         """See `Codec.decode`."""
-        return self._read_sound([bytes(payload)]).samples
+        return self._read_sound(Messages.of([payload])).samples
 
     def decode_many(self, payloads: Sequence[Payload]) -> Decoded:
         """See `Codec.decode_many`."""
-        given = [payload if type(payload) is bytes else bytes(payload) for payload in payloads]
+        given = Messages.of(payloads)
         parts: list[Samples] = []
         messages: list[Int64s] = []
         rejected: list[Rejection] = []
@@ -114,7 +113,7 @@ class MessageCodec(ABC):
         while blocks:
             first, end = blocks.pop()
             try:
-                batch = self._read_sound(given[first:end])
+                batch = self._read_sound(given if end - first == len(given) else given[first:end])
             except DecodeError as error:
                 if end - first == 1:
                     rejected.append(Rejection(first, str(error)))
@@ -123,14 +122,15 @@ class MessageCodec(ABC):
                     blocks += [(middle, end), (first, middle)]
             else:
                 parts.append(batch.samples)
-                messages.append(np.repeat(np.arange(first, end), batch.counts))
+                single = len(batch.samples) == end - first and np.all(np.equal(batch.counts, 1))
+                messages.append(np.arange(first, end) if single else np.repeat(np.arange(first, end), batch.counts))
         if not parts:
             empty = Samples([np.empty(0, signal.type.dtype) for signal in self.signals], self.signals)
             return Decoded(empty, np.empty(0, np.int64), tuple(rejected))
         samples = parts[0] if len(parts) == 1 else Samples.concat(parts)
-        return Decoded(samples, np.concatenate(messages), tuple(rejected))
+        return Decoded(samples, messages[0] if len(messages) == 1 else np.concatenate(messages), tuple(rejected))
 
-    def _read_sound(self, payloads: list[bytes]) -> Batch:
-        if b"" in payloads:
+    def _read_sound(self, payloads: Messages) -> Batch:
+        if not payloads.sizes.all():
             raise DecodeError(f"{self.name}: the payload is empty")
         return self._read(payloads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
 from pytest_villas.formats.checks import check_types
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
 from pytest_villas.formats.template import Kind, by_kind, render
 from pytest_villas.formats.values import value_slots
@@ -34,7 +35,7 @@ class IotAgentUltraLight(MessageCodec):
 
     options: FormatOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         if per_message > 1 and len(samples) > 1:
             raise EncodeError(f"{self.name}: {min(per_message, len(samples))} samples a message: it takes one")
         if np.any(samples.length < 1):
@@ -47,5 +48,5 @@ class IotAgentUltraLight(MessageCodec):
 
         return [row.encode() for row in by_kind(samples, write)]
 
-    def _read(self, payloads: list[bytes]) -> Batch:  # noqa: ARG002 (nothing can be read, whatever it is)
+    def _read(self, payloads: Messages) -> Batch:  # noqa: ARG002 (nothing can be read, whatever it is)
         raise DecodeError(f"{self.name}: it is written, never read; VILLASnode has no reader for it either")

@@ -19,6 +19,7 @@ from pytest_villas.formats import jansson
 from pytest_villas.formats.checks import check_finite, join_time, split_time
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s, Samples, Signal
@@ -66,11 +67,11 @@ class Json(MessageCodec):
 
     options: JsonOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         rows = objects(self.name, samples, self.options, depth=1)
         return bundle(rows, self.options, per_message)
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         found: list[list[Sample]] | list[list[DatalessSample]]
         if self.options.data:
             found = jansson.parse(_MESSAGE, payloads, self.name)

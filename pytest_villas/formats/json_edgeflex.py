@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from pytest_villas.formats.checks import check_finite, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
 from pytest_villas.formats.json import bundle
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
@@ -36,7 +37,7 @@ class JsonEdgeflex(MessageCodec):
 
     options: JsonOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
         return bundle(by_kind(samples, self._objects), self.options, per_message)
 
@@ -49,7 +50,7 @@ class JsonEdgeflex(MessageCodec):
         slots["ms"] = Slot("%d", milliseconds(samples.origin, tenths=True))
         return render(jansson.dump(node, self.options, 1), slots, len(samples))
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         found = jansson.parse(_DECODER, payloads, self.name)
         items = list(chain.from_iterable(found))
         if any(item.get("created") is None for item in items):

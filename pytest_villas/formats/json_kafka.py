@@ -5,7 +5,7 @@ Of several samples in a message, VILLASnode writes the schema of the last one wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -19,6 +19,7 @@ from pytest_villas.formats.checks import check_finite, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
 from pytest_villas.formats.json import bundle
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds, read_sequences
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
@@ -58,7 +59,7 @@ class JsonKafka(MessageCodec):
 
     options: KafkaOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
         return bundle(by_kind(samples, self._objects), self.options, per_message)
 
@@ -87,7 +88,7 @@ class JsonKafka(MessageCodec):
     def _text(self, text: str) -> str:
         return jansson.quote(text, self.options)
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         found = jansson.parse(_DECODER, payloads, self.name)
         items = [item.payload for item in chain.from_iterable(found)]
         columns, lengths = columns_by_name(items, self.signals, self.name)

@@ -5,7 +5,7 @@ Floats only: VILLASnode writes the bits of anything else as if they were a float
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -19,6 +19,7 @@ from pytest_villas.formats.checks import check_finite, check_types, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
 from pytest_villas.formats.json import bundle
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds, read_sequences
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
@@ -57,7 +58,7 @@ class JsonReserve(MessageCodec):
 
     options: JsonOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
         return bundle(by_kind(samples, self._objects), self.options, per_message)
 
@@ -79,7 +80,7 @@ class JsonReserve(MessageCodec):
         slots["sequence"] = Slot("%d", samples.sequence.tolist())
         return render(jansson.dump({"measurements": measurements}, self.options, 1), slots, len(samples))
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         found = jansson.parse(_DECODER, payloads, self.name)
         items = [item.measurements if item.setpoints is None else item.setpoints for item in chain.from_iterable(found)]
         measured = [measurements for measurements in items if measurements]

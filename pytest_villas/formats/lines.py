@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pytest_villas.errors import DecodeError
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import LineOptions
 from pytest_villas.formats.template import Kind, Slot, by_kind, render
 from pytest_villas.formats.values import BadText, merge, parse_column, value_slots
@@ -55,18 +56,18 @@ class LineCodec(MessageCodec):
     options: LineOptions
     head: Head
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         rows = write_lines(samples, self.head, self.options)
         if per_message == 1:
             return [row.encode() for row in rows]
         edges = [*range(0, len(rows), per_message), len(rows)]
         return ["".join(rows[first:end]).encode() for first, end in pairwise(edges)]
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         end = self.options.delimiter.encode()
-        if not all(payload.endswith(end) for payload in payloads):
+        if np.any(payloads.blob[payloads.offsets[1:] - 1] != ord(end)):
             raise DecodeError(f"{self.name}: the last line has no end: the message is cut off")
-        text = b"".join(payloads)
+        text = payloads.blob.tobytes()
         lines = text.split(end)[:-1]
         counts = np.array([payload.count(end) for payload in payloads])
         comment = self.options.comment_prefix.encode()

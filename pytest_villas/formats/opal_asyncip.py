@@ -6,9 +6,8 @@ Every value is a double on the wire: integers have to survive that, booleans are
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
@@ -17,8 +16,10 @@ import numpy as np
 from pytest_villas.errors import ConfigError, DecodeError, SignalError
 from pytest_villas.formats.checks import check_types, need_sequence, refuse
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.samples import Samples, Signal, SignalType
+from pytest_villas.formats.villas_binary import columns_of, messages
+from pytest_villas.samples import Column, Samples, Signal, SignalType
 
 _HEADER = struct.Struct("<HIH")
 _MOST = 64
@@ -44,22 +45,34 @@ class OpalAsyncIp(MessageCodec):
 
     options: OpalOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         need_sequence(self.name, samples)
         for i, column in enumerate(samples.columns):
             if column.dtype.kind == "i":
                 refuse(self.name, samples, i, (column > 2**53) | (column < -(2**53)), "it does not fit into a 64-bit float")
-        values = np.empty((len(samples), len(self.signals)), "<f8")
+        records = np.empty(len(samples), self._layout(len(self.signals)))
+        records["dev_id"], records["msg_id"], records["size"] = (
+            self.options.dev_id,
+            samples.sequence & 0xFFFFFFFF,
+            8 * samples.length,
+        )
         for i, column in enumerate(samples.columns):
-            values[:, i] = column
-        rows = [
-            _HEADER.pack(self.options.dev_id, sequence & 0xFFFFFFFF, 8 * length) + row[:length].tobytes()
-            for sequence, length, row in zip(samples.sequence.tolist(), samples.length.tolist(), values, strict=True)
-        ]
-        edges = [*range(0, len(rows), per_message), len(rows)]
-        return [b"".join(rows[first:end]) for first, end in pairwise(edges)]
+            records[f"v{i}"] = column
+        return messages(records, _HEADER.size + 8 * samples.length, per_message)
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
+        layout = self._layout(len(self.signals))
+        sizes = payloads.sizes
+        if not np.any(sizes % layout.itemsize):
+            records = np.frombuffer(payloads.blob, layout)
+            if np.all(records["size"] == 8 * len(self.signals)):
+                columns = columns_of(records, [Signal()] * len(self.signals), len(self.signals))
+                length = np.full(records.size, len(self.signals))
+                return Batch(self._cast(columns, length, records["msg_id"]), sizes // layout.itemsize)
+        return self._read_uneven(payloads)
+
+    def _read_uneven(self, payloads: Messages) -> Batch:
+        """Read samples of different lengths, from header to header."""
         sequences: list[int] = []
         lengths: list[int] = []
         counts: list[int] = []
@@ -75,7 +88,11 @@ class OpalAsyncIp(MessageCodec):
         table = np.frombuffer(b"".join(data), "<f8").reshape(len(data), len(self.signals)).astype(np.float64)
         length = np.array(lengths, np.int64)
         table[np.arange(len(self.signals)) >= length[:, None]] = np.nan
-        return Batch(self._cast(table, length, np.array(sequences, np.int64)), counts)
+        return Batch(self._cast(list(table.T), length, np.array(sequences, np.int64)), counts)
+
+    @staticmethod
+    def _layout(count: int) -> np.dtype[Any]:
+        return np.dtype([("dev_id", "<u2"), ("msg_id", "<u4"), ("size", "<u2"), *((f"v{i}", "<f8") for i in range(count))])
 
     def _sample(self, payload: bytes, offset: int) -> tuple[int, int, bytes]:
         if len(payload) - offset < _HEADER.size:
@@ -88,15 +105,15 @@ class OpalAsyncIp(MessageCodec):
             raise DecodeError(f"{self.name}: cut off: {len(payload)} bytes where {size} bytes of values need {start + size}")
         return start + size, sequence, payload[start : start + size]
 
-    def _cast(self, table: Any, length: Any, sequence: Any) -> Samples:
+    def _cast(self, floats: list[Column], length: Any, sequence: Any) -> Samples:
         columns = []
-        for i, signal in enumerate(self.signals):
-            column = np.ascontiguousarray(table[:, i])
+        for i, (signal, column) in enumerate(zip(self.signals, floats, strict=True)):
             if signal.type is not SignalType.FLOAT:
                 carried = Samples([np.where(length > i, column, 0.0)], [Signal(signal.name)])
                 try:
-                    column = carried.cast([signal]).columns[0]
+                    columns.append(carried.cast([signal]).columns[0])
                 except SignalError as error:
                     raise DecodeError(f"{self.name}: {error}") from None
-            columns.append(column)
+            else:
+                columns.append(np.ascontiguousarray(column))
         return Samples(columns, self.signals, sequence=sequence, length=length)

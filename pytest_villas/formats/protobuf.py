@@ -7,7 +7,7 @@ and values=100. `ts_received` is read, never written.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
 from pytest_villas.formats.checks import join_time, split_time
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Column, Int64s, Samples, Signal, SignalType, empty_value
 
@@ -85,7 +86,7 @@ class Protobuf(MessageCodec):
 
     options: FormatOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         present = samples.origin != NO_TIME
         seconds, nanoseconds = split_time(np.where(present, samples.origin, 0))
         if np.any((seconds < 0) | (seconds >= 2**32)):
@@ -111,7 +112,7 @@ class Protobuf(MessageCodec):
             payloads.append(message.SerializeToString())
         return payloads
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         messages = [self._parse(payload) for payload in payloads]
         found = [sample for message in messages for sample in message.samples]
         for sample in found:

@@ -7,7 +7,7 @@ VILLASnode writes floats in 8 or 16 bits as all ones; here such signals are refu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,13 +21,13 @@ from pytest_villas.formats.checks import (
     check_types,
     join_time,
     need_stamps,
-    quiet,
     unsigned_seconds,
 )
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Blob, Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.formats.villas_binary import slices
-from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Column, Samples, Signal, SignalType, empty_value
+from pytest_villas.formats.villas_binary import columns_of, messages
+from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Samples, Signal, SignalType
 
 _HEADER = ("sequence", "sec", "nsec")
 
@@ -74,11 +74,11 @@ class Raw(MessageCodec):
         words = [len(self._head), *(2 if signal.type is SignalType.COMPLEX else 1 for signal in self.signals)]
         return np.cumsum(words) * (self.options.bits // 8)
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         if per_message > 1 and len(samples) > 1:
             raise EncodeError(f"{self.name}: {min(per_message, len(samples))} samples a message: it has no framing and takes one")
         bits = self.options.bits
-        records = np.zeros(len(samples), self._layout(len(self.signals)))
+        records = np.empty(len(samples), self._layout(len(self.signals)))
         if self.options.fake:
             need_stamps(self.name, samples)
             records["sequence"] = samples.sequence.astype(np.uint64) & np.uint64(2**bits - 1)
@@ -93,13 +93,13 @@ class Raw(MessageCodec):
         sizes = self._sizes()[samples.length]
         if not np.all(sizes):
             raise EncodeError(f"{self.name}: sample {np.argmin(sizes)} has no values: there would be no message")
-        return slices(records, sizes, 1)
+        return messages(records, sizes, 1)
 
-    def _read(self, payloads: list[bytes]) -> Batch:
-        sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+    def _read(self, payloads: Messages) -> Batch:
+        sizes = payloads.sizes
         ends = self._sizes()
         if np.all(sizes == ends[-1]):
-            return Batch(self._samples(payloads, len(self.signals)), np.ones(len(payloads), np.int64))
+            return Batch(self._samples(payloads.blob, len(self.signals)), np.ones(len(payloads), np.int64))
         if np.any(wrong := ~np.isin(sizes, ends)):
             size = sizes[wrong][0]
             what = "that is more than" if size > ends[-1] else "that is no beginning of"
@@ -108,30 +108,23 @@ class Raw(MessageCodec):
         for size in np.unique(sizes).tolist():
             chosen = np.flatnonzero(sizes == size)
             order.append(chosen)
-            parts.append(self._samples([payloads[i] for i in chosen.tolist()], int(np.searchsorted(ends, size))))
+            parts.append(self._samples(payloads.chosen(chosen).blob, int(np.searchsorted(ends, size))))
         samples = Samples.concat(parts)[np.argsort(np.concatenate(order))]
         return Batch(samples, np.ones(len(payloads), np.int64))
 
-    def _samples(self, payloads: list[bytes], length: int) -> Samples:
-        records = np.frombuffer(b"".join(payloads), self._layout(length))
-        count = len(payloads)
+    def _samples(self, blob: Blob, length: int) -> Samples:
+        records = np.frombuffer(blob, self._layout(length))
+        count = records.size
         origin, sequence = np.full(count, NO_TIME), np.full(count, NO_SEQUENCE)
         if self.options.fake:
             if np.any(records["sec"] > np.uint64(2**62)) or np.any(records["sequence"] > np.uint64(2**63 - 1)):
                 raise DecodeError(f"{self.name}: sequence or seconds do not fit into 63 bits")
             origin, sequence = join_time(records["sec"], records["nsec"]), records["sequence"].astype(np.int64)
-        columns: list[Column] = []
-        for i, signal in enumerate(self.signals):
-            if i >= length:
-                columns.append(np.full(count, empty_value(signal.type), signal.type.dtype))
-                continue
+        columns = columns_of(records, self.signals, length)
+        for i, (signal, column) in enumerate(zip(self.signals[:length], columns, strict=False)):
             values = records[f"v{i}"]
-            if signal.type is SignalType.BOOLEAN and np.any((values != 0) & (values != 1)):
-                wrong = values[(values != 0) & (values != 1)][0]
-                raise DecodeError(f"{self.name}: signal {signal.name!r}: {wrong} is no boolean: 0 or 1")
-            with np.errstate(over="ignore"):
-                column = quiet(values, signal.type.dtype)
+            if signal.type is SignalType.BOOLEAN and np.any(wrong := (values != 0) & (values != 1)):
+                raise DecodeError(f"{self.name}: signal {signal.name!r}: {values[wrong][0]} is no boolean: 0 or 1")
             if signal.type is SignalType.COMPLEX and np.any(lost := np.isinf(column) & ~np.isinf(values)):
                 raise DecodeError(f"{self.name}: signal {signal.name!r}: {values[lost][0]} does not fit into two 32-bit floats")
-            columns.append(column)
         return Samples(columns, self.signals, origin=origin, sequence=sequence, length=np.full(count, length))

@@ -22,6 +22,7 @@ from pytest_villas.formats import (
     villas_human,
 )
 from pytest_villas.formats.codec import Codec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.samples import Samples, Signal, SignalSpec, signals_of
 
 Factory: TypeAlias = Callable[[tuple[Signal, ...], Mapping[str, Any]], Codec]
@@ -92,16 +93,16 @@ def register(name: str, factory: Factory) -> None:
     _FACTORIES[name] = factory
 
 
-def messages(codec: Codec, samples: Samples, *, per_message: int = 1, max_bytes: int = 1500) -> list[bytes]:
+def messages(codec: Codec, samples: Samples, *, per_message: int = 1, max_bytes: int = 1500) -> Messages:
     """Write messages that a real VILLASnode can take: it cuts off what is longer than 1500 bytes.
 
     Raises EncodeError before anything is returned, with the size and what would fit.
     """
-    payloads = codec.encode_many(samples, per_message)
-    sizes = [len(payload) for payload in payloads]
-    if not sizes or max(sizes) <= max_bytes:
+    payloads = Messages.of(codec.encode_many(samples, per_message))
+    sizes = payloads.sizes
+    if sizes.max(initial=0) <= max_bytes:
         return payloads
-    worst = sizes.index(max(sizes))
+    worst = int(sizes.argmax())
     part = samples[worst * per_message : (worst + 1) * per_message]
     raise EncodeError(
         f"{codec.name}: message {worst} has {sizes[worst]} bytes and the receiver takes {max_bytes}: "

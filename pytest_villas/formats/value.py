@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
 from pytest_villas.formats.template import render
 from pytest_villas.formats.values import parse_column, value_slots
@@ -29,7 +30,7 @@ class Value(MessageCodec):
 
     options: FormatOptions
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         if per_message > 1 and len(samples) > 1:
             raise EncodeError(f"{self.name}: {min(per_message, len(samples))} samples a message: it takes one")
         if np.any(samples.length < 1):
@@ -37,7 +38,7 @@ class Value(MessageCodec):
         marks, slots = value_slots(samples, 1, self.options.real_precision)
         return [row.encode() for row in render(marks[0] + "\n", slots, len(samples))]
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         if not all(payload.endswith(b"\n") for payload in payloads):
             raise DecodeError(f"{self.name}: the line has no end: the message is cut off")
         column = parse_column([payload[:-1] for payload in payloads], self.signals[0])

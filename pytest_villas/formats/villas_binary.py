@@ -8,9 +8,8 @@ numbers from 2^32 on, which wrap. VILLASnode reads integers without their sign; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -24,14 +23,16 @@ from pytest_villas.formats.checks import (
     check_types,
     join_time,
     need_stamps,
-    quiet,
     unsigned_seconds,
 )
 from pytest_villas.formats.codec import Batch, MessageCodec
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.samples import Column, Samples, Signal, SignalType, empty_value
+from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType, empty_value
 
 _HEADER = 16
+_BLOCK = 4096
+"""So many records are turned into columns at a time: they stay in the cache meanwhile."""
 _KIND = 0x20
 _FIELDS = [("kind", "u1"), ("source", "u1"), ("count", "u2"), ("sequence", "u4"), ("sec", "u4"), ("nsec", "u4")]
 
@@ -65,9 +66,9 @@ class VillasBinary(MessageCodec):
         values = [(f"v{i}", "f4" if signal.type is SignalType.FLOAT else "i4") for i, signal in enumerate(self.signals[:count])]
         return np.dtype(_FIELDS + values).newbyteorder(self._order)
 
-    def _write(self, samples: Samples, per_message: int) -> list[bytes]:
+    def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         need_stamps(self.name, samples)
-        records = np.zeros(len(samples), self._layout(len(self.signals)))
+        records = np.empty(len(samples), self._layout(len(self.signals)))
         records["kind"], records["source"], records["count"] = _KIND, self.options.source_index, samples.length
         records["sequence"] = samples.sequence & 0xFFFFFFFF
         records["sec"], records["nsec"] = unsigned_seconds(self.name, samples.origin, 32)
@@ -79,24 +80,24 @@ class VillasBinary(MessageCodec):
             # values that a sample does not carry are cut off below
             with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is a NaN
                 records[f"v{i}"] = column
-        return slices(records, _HEADER + 4 * samples.length, per_message)
+        return messages(records, _HEADER + 4 * samples.length, per_message)
 
-    def _read(self, payloads: list[bytes]) -> Batch:
+    def _read(self, payloads: Messages) -> Batch:
         count = len(self.signals)
         size = _HEADER + 4 * count
-        sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+        sizes = payloads.sizes
         if not np.any(sizes % size):
-            records = np.frombuffer(b"".join(payloads), self._layout(count))
+            records = np.frombuffer(payloads.blob, self._layout(count))
             if np.all(records["count"] == count):
                 return Batch(self._samples(records), sizes // size)
         return self._read_uneven(payloads)
 
-    def _read_uneven(self, payloads: list[bytes]) -> Batch:
+    def _read_uneven(self, payloads: Messages) -> Batch:
         """Read samples of different lengths: walk from header to header, then gather those of one length."""
         walked = [self._walk(payload) for payload in payloads]
         records = [record for message in walked for record in message]
         lengths = np.fromiter(((len(record) - _HEADER) // 4 for record in records), np.int64, len(records))
-        order: list[npt.NDArray[np.int64]] = []
+        order: list[Int64s] = []
         parts = []
         for length in np.unique(lengths).tolist():
             chosen = np.flatnonzero(lengths == length)
@@ -131,12 +132,7 @@ class VillasBinary(MessageCodec):
             bad = int(records["source"][records["source"] != self.options.source_index][0])
             raise DecodeError(f"{self.name}: source_index is {bad}: only {self.options.source_index} is accepted")
         length = (records.dtype.itemsize - _HEADER) // 4
-        columns: list[Column] = [
-            quiet(records[f"v{i}"], signal.type.dtype)
-            if i < length
-            else np.full(records.size, empty_value(signal.type), signal.type.dtype)
-            for i, signal in enumerate(self.signals)
-        ]
+        columns = columns_of(records, self.signals, length)
         return Samples(
             columns,
             self.signals,
@@ -146,12 +142,26 @@ class VillasBinary(MessageCodec):
         )
 
 
-def slices(records: npt.NDArray[Any], sizes: npt.NDArray[np.int64], per_message: int) -> list[bytes]:
+def columns_of(records: npt.NDArray[Any], signals: Sequence[Signal], length: int) -> list[Column]:
+    """Widen the first `length` fields `v0`, `v1` ... to columns; the others are empty."""
+    columns: list[Column] = [
+        np.empty(records.size, signal.type.dtype)
+        if i < length
+        else np.full(records.size, empty_value(signal.type), signal.type.dtype)
+        for i, signal in enumerate(signals)
+    ]
+    with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN becomes a quiet one
+        for first in range(0, records.size, _BLOCK):
+            block = records[first : first + _BLOCK]
+            for i, column in enumerate(columns[:length]):
+                column[first : first + _BLOCK] = block[f"v{i}"]
+    return columns
+
+
+def messages(records: npt.NDArray[Any], sizes: Int64s, per_message: int) -> Messages:
     """Cut records of one layout into messages, keeping the first `sizes[i]` bytes of record i."""
-    size, data = records.dtype.itemsize, records.tobytes()
+    size, blob = records.dtype.itemsize, records.view(np.uint8)
     if np.all(sizes == size):
-        step = size * per_message
-        return [data[at : at + step] for at in range(0, len(data), step)]
-    rows = [data[i * size : i * size + kept] for i, kept in enumerate(sizes.tolist())]
-    edges = [*range(0, len(rows), per_message), len(rows)]
-    return [b"".join(rows[first:end]) for first, end in pairwise(edges)]
+        return Messages.even(blob, size * per_message)
+    kept = blob.reshape(-1, size)[np.arange(size) < sizes[:, None]]
+    return Messages(np.append(0, np.cumsum(sizes)), kept).bundled(per_message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -34,7 +35,7 @@ class Engine(Protocol):
     pause_s: float
     """How long to wait before each message, so that the engine does not lose it."""
 
-    def payloads(self, samples: Samples, messages: list[bytes]) -> list[bytes]:
+    def payloads(self, samples: Samples, messages: Sequence[bytes]) -> Sequence[bytes]:
         """Return what to send over `link` so that the node publishes these samples, which in its format are `messages`."""
 
     def check(self) -> None:
@@ -61,7 +62,7 @@ class Embedded:
         reader = formats.codec(node.input.format, node.input.signals)
         return cls(NanomsgLink(node.output.endpoints, node.input.endpoints).open(), reader)
 
-    def payloads(self, samples: Samples, messages: list[bytes]) -> list[bytes]:  # noqa: ARG002 - see `Engine`
+    def payloads(self, samples: Samples, messages: Sequence[bytes]) -> Sequence[bytes]:  # noqa: ARG002 - see `Engine`
         """They are published as they are."""
         return messages
 

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import DecodeError
+from pytest_villas.formats import Messages
 from pytest_villas.samples import NO_TIME, Int64s
 
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, LookupError, TypeError, ValueError, EOFError, OSError, RuntimeError)
@@ -78,9 +78,9 @@ class Capture:
         counts: dict[str, int] = json.loads(self.wire_faults)
         return {name: count for name, count in counts.items() if count}
 
-    def payloads(self) -> list[bytes]:
+    def payloads(self) -> Messages:
         """Return the messages that arrived, in order."""
-        return messages_of(self.offsets, self.blob.tobytes())
+        return Messages(self.offsets, self.blob)
 
     def save(self, folder: Path) -> Path:
         """Write it as a replay does. Returns the main file."""
@@ -134,18 +134,6 @@ def store(folder: Path, values: Mapping[str, Any]) -> Path:
 
 def _mapped(path: Path) -> npt.NDArray[np.uint8]:
     return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
-
-
-def blob_of(payloads: list[bytes]) -> tuple[Int64s, npt.NDArray[np.uint8]]:
-    """Join messages. Returns offsets, shape (k + 1,), and the bytes."""
-    sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    return offsets, np.frombuffer(b"".join(payloads), np.uint8)
-
-
-def messages_of(offsets: Int64s, blob: bytes) -> list[bytes]:
-    """Take messages apart."""
-    return [blob[start:end] for start, end in pairwise(offsets.tolist())]
 
 
 def to_epoch(monotonic: npt.ArrayLike, offset: int) -> Int64s:

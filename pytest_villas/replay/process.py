@@ -9,15 +9,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
 from pytest_villas.errors import LinkError, LinkTimeout, RigError
+from pytest_villas.formats import Messages
 from pytest_villas.links import Link
 from pytest_villas.replay import hot
-from pytest_villas.replay.capture import Capture, blob_of
+from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
 from pytest_villas.units import format_duration, s
 
@@ -68,18 +69,18 @@ class Worker:
         """Wait for a first message from the peer; False where none came within `timeout` ns."""
         return bool(self._ask(Heard(timeout), timeout + _GRACE_NS))
 
-    def replay(self, payloads: list[bytes], job: Callable[..., Replay], watch: Watch) -> Capture | Late:
+    def replay(self, payloads: Sequence[bytes], job: Callable[..., Replay], watch: Watch) -> Capture | Late:
         """Run one replay and return its capture, which is on the disk by then."""
-        offsets, blob = blob_of(payloads)
-        command = job(offsets=offsets, blob=blob.tobytes())
+        messages = Messages.of(payloads)
+        command = job(offsets=messages.offsets, blob=messages.blob.tobytes())
         self._connection.send(command)
         length = int(command.due[-1]) + command.tail
-        end = max(command.start, time.monotonic_ns()) + length + _GRACE_NS + len(blob) * 100
+        end = max(command.start, time.monotonic_ns()) + length + _GRACE_NS + messages.blob.size * 100
         try:
             while not self._connection.poll(0.25):
                 self._check(end)
                 sent, received, _ = hot.PROGRESS.unpack_from(self._shared, 0)
-                watch(sent, received, len(payloads))
+                watch(sent, received, len(messages))
         except BaseException:
             self._stop()
             raise

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from pytest_villas.errors import LinkError, VillasError
+from pytest_villas.formats import Messages
 from pytest_villas.links import Link
 from pytest_villas.replay import hot, realtime
-from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, messages_of, store, to_epoch
+from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, store, to_epoch
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
 from pytest_villas.replay.spool import Spool
 
@@ -146,8 +147,8 @@ def _wire_times(link: Link, job: Replay, incoming: hot.Incoming) -> dict[str, An
     if link.wire_times([], []) is None:
         return {}
     came = arrived(incoming.arrivals.content(), np.frombuffer(incoming.messages.content(), np.uint8), 0)
-    received = messages_of(came["offsets"], came["blob"].tobytes())
-    times = link.wire_times(messages_of(job.offsets, job.blob), received)
+    sent = Messages(job.offsets, np.frombuffer(job.blob, np.uint8))
+    times = link.wire_times(list(sent), list(Messages(came["offsets"], came["blob"])))
     assert times is not None
     return {
         "sent_wire": np.array(times.sent, np.int64), "received_wire": np.array(times.received, np.int64), "line": times.line,

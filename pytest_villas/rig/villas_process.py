@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,7 +94,7 @@ class _Process:
             raise
         return engine
 
-    def payloads(self, samples: Samples, messages: list[bytes]) -> list[bytes]:  # noqa: ARG002 - they served as a check
+    def payloads(self, samples: Samples, messages: Sequence[bytes]) -> Sequence[bytes]:  # noqa: ARG002 - they served as a check
         if held := len(samples) % self.node.output.vectorize:
             raise EncodeError(
                 f"node {self.node.name!r}: villas-node sends only when vectorize = {self.node.output.vectorize} samples are there, "

@@ -239,7 +239,7 @@ def _check(codec: Codec, fields: Sequence[str], batch: list[bytes], tally: Tally
     tally.unwritable += unwritable
 
 
-def _write(codec: Codec, samples: Samples) -> tuple[list[bytes], list[int], int]:
+def _write(codec: Codec, samples: Samples) -> tuple[Sequence[bytes], list[int], int]:
     """Write each sample; return the messages, which samples they are, and how many could not be written."""
     try:
         return codec.encode_many(samples), list(range(len(samples))), 0

@@ -65,7 +65,7 @@ class Faulty:
     def encode(self, samples: Samples) -> bytes:
         return self.sound.encode(samples)
 
-    def encode_many(self, samples: Samples, per_message: int = 1) -> list[bytes]:
+    def encode_many(self, samples: Samples, per_message: int = 1) -> Sequence[bytes]:
         if self.fault == "refuses what it accepted" and len(samples):
             raise EncodeError("no")
         return self.sound.encode_many(samples, per_message)

@@ -14,7 +14,7 @@ import numpy as np
 
 from pytest_villas import Samples, config, formats, recordings
 from pytest_villas.impair import parse
-from pytest_villas.replay.capture import Capture, blob_of
+from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode
 from pytest_villas.replay.run import Run
@@ -52,11 +52,10 @@ class Wireless:
         prepared = prepare(stimulus, self.stimulus_signals, first=1)
         samples = prepared.at(START)
         payloads = formats.messages(codec, samples)
-        offsets, blob = blob_of(payloads)
         meant = prepared.due + START
         sent = meant + rng.integers(0, 20 * us, len(payloads))
         received = sent + rng.integers(80 * us, 120 * us, len(payloads))
-        capture = Capture(meant, sent, np.zeros(len(payloads), np.bool_), received, offsets, blob)
+        capture = Capture(meant, sent, np.zeros(len(payloads), np.bool_), received, payloads.offsets, payloads.blob)
         capture.save(folder)
         recordings.save(folder / STIMULUS, samples)
         return decode(samples, prepared.lead, capture, codec, folder)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_villas import generate
+from pytest_villas import formats, generate
 from pytest_villas.measure import Outcome
 from pytest_villas.measure.gate import LOST
-from pytest_villas.replay.capture import Capture, blob_of
+from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, harness_latency, tagged
 from pytest_villas.replay.run import Run
 from pytest_villas.rig.bench import Rig
@@ -84,9 +84,9 @@ def test_after_it_was_measured_the_rig_is_heard_as_before(process: RigProcess, t
 
 def captured(received: list[tuple[int, bytes]], count: int) -> Capture:
     meant = np.arange(count) * 1000 * us
-    offsets, blob = blob_of([payload for _, payload in received])
+    messages = formats.Messages.of([payload for _, payload in received])
     arrivals = np.array([time for time, _ in received], np.int64)
-    return Capture(meant, meant + 5 * us, np.zeros(count, np.bool_), arrivals, offsets, blob)
+    return Capture(meant, meant + 5 * us, np.zeros(count, np.bool_), arrivals, messages.offsets, messages.blob)
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=300))
