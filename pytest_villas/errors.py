@@ -67,15 +67,16 @@ class LimitsNotKept(VillasError, AssertionError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``", did you mean 'x'?"`` for the closest of `known`, else the list of them.
+    """Return ``", did you mean 'x'?"`` for the one of `known` that begins so, or the closest, else the list of them.
 
-    >>> nearest("baudrat", ["baudrate", "port"])
-    ", did you mean 'baudrate'?"
+    >>> nearest("buadrate", ["baudrate", "port"]), nearest("seq", ["sequence", "origin"])
+    (", did you mean 'baudrate'?", ", did you mean 'sequence'?")
     >>> nearest("zzz", ["b", "a"])
     ', known are: a, b'
     """
     known = sorted(set(known))
-    close = difflib.get_close_matches(name, known, n=1)
+    beginning = [each for each in known if name and each.startswith(name)]
+    close = beginning if len(beginning) == 1 else difflib.get_close_matches(name, known, n=1)
     if close:
         return f", did you mean {close[0]!r}?"
     return f", known are: {', '.join(known)}" if known else ""

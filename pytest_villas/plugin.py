@@ -17,7 +17,6 @@ from pytest_villas.report.recorder import Recorder
 from pytest_villas.report.writers import WRITERS
 from pytest_villas.rig.registry import Registry
 from pytest_villas.session import SESSION, Session
-from pytest_villas.units import duration
 
 __all__ = ["baseline", "limits", "recording", "rig", "rig_process", "villas_node"]
 
@@ -96,7 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
             config.rootpath,
             option("--rig"),
             option("--rig-dir"),
-            wait=duration(option("--rig-wait")),
+            wait=option("--rig-wait"),
             twin=option("--rig-twin"),
             impair=option("--villas-impair"),
             villas_node=option("--villas-node"),

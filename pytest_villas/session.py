@@ -14,6 +14,7 @@ from pytest_villas.errors import ConfigError, RigError
 from pytest_villas.report.recorder import Recorder
 from pytest_villas.rig.folders import KEEP, SIZE, RunFolders, bytes_of
 from pytest_villas.rig.registry import Registry
+from pytest_villas.units import duration
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
     from pytest_villas.impair import Impairment
@@ -59,7 +60,7 @@ class Session:
         names: Sequence[str],
         folders: Sequence[Path],
         *,
-        wait: int,
+        wait: str,
         twin: bool,
         impair: str | None = None,
         reports: Sequence[Path] = (),
@@ -68,6 +69,9 @@ class Session:
         keep: tuple[str, str] = (str(KEEP), SIZE),
     ) -> Session:
         """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError(f"--rig-dir={folder}: there is no such folder")
         registry = Registry.of(root, folders)
         if twin:
             names = [registry.load(name).rig.twin or name for name in names]
@@ -80,8 +84,11 @@ class Session:
         impairment = None
         if impair is not None:
             from pytest_villas.impair import parse  # noqa: PLC0415 - only a session that impairs needs it
+            from pytest_villas.rig.face import response_signals  # noqa: PLC0415 - as above
 
             impairment = parse(impair)
+            for name in names:
+                impairment.check(response_signals(registry.load(name).link), name)
         recorder = Recorder(root, reports, impair or "", worker)
         recorder.check()
         program = shutil.which(villas_node) if villas_node else None
@@ -93,7 +100,7 @@ class Session:
             recorder=recorder,
             folders=RunFolders(root, _count(keep[0]), bytes_of(keep[1])),
             names=tuple(dict.fromkeys(names)),
-            wait=wait,
+            wait=_wait(wait),
             impairment=impairment,
             villas_node=program and str(Path(program).absolute()),
         )
@@ -120,6 +127,16 @@ class Session:
         if self.folders.problem and self.folders.problem not in self.recorder.problems:
             self.recorder.problems.append(self.folders.problem)
         return folder
+
+
+def _wait(text: str) -> int:
+    try:
+        wait = duration(text)
+    except ConfigError as error:
+        raise ConfigError(f"--rig-wait={text}: {error}") from None
+    if wait < 0:
+        raise ConfigError(f"--rig-wait={text}: it has to be at least 0, as in '2 min'")
+    return wait
 
 
 def _count(text: str) -> int:

@@ -27,8 +27,17 @@ _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\
 def _quantity(text: str, units: dict[str, float] | dict[str, int], what: str, example: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in units:
-        raise ConfigError(f"{text!r} is no {what}: a number and one of {', '.join(filter(None, units))}, as in {example!r}")
+        names = ", ".join(filter(None, units))
+        unit = f" and {'perhaps ' if '' in units else ''}one of {names}" if names else " without a unit"
+        raise ConfigError(f"{text!r} is no {what}: a number{unit}, as in {example!r}")
     return float(match[1]) * units[match[2]]
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf if number > 0 else -math.inf
 
 
 def quantity(value: object, units: dict[str, float], what: str, example: str) -> float:
@@ -39,11 +48,12 @@ def quantity(value: object, units: dict[str, float], what: str, example: str) ->
 
     Raises ConfigError with the example.
     """
-    if isinstance(value, str):
-        return _quantity(value, units, what, example)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ConfigError(f"{value!r} is no {what}: a number, or text as in {example!r}")
-    return float(value)
+    number = _quantity(value, units, what, example) if isinstance(value, str) else _float(value)
+    if not math.isfinite(number):
+        raise ConfigError(f"{value!r} is no {what}: it has to be finite")
+    return number
 
 
 def duration(value: str | float) -> int:
@@ -51,7 +61,7 @@ def duration(value: str | float) -> int:
 
     Raises ConfigError for an unknown unit, a bare number in text, NaN or infinity.
     """
-    number = _quantity(value, _DURATIONS, "duration", "2 ms") if isinstance(value, str) else float(value)
+    number = _quantity(value, _DURATIONS, "duration", "2 ms") if isinstance(value, str) else _float(value)
     if not math.isfinite(number):
         raise ConfigError(f"{value!r} is no duration: it has to be finite")
     return round(number)
@@ -59,7 +69,7 @@ def duration(value: str | float) -> int:
 
 def rate(value: str | float) -> float:
     """Read a rate: text with a unit, or a number of hertz. Returns Hz, above 0."""
-    number = _quantity(value, _RATES, "rate", "1 kHz") if isinstance(value, str) else float(value)
+    number = _quantity(value, _RATES, "rate", "1 kHz") if isinstance(value, str) else _float(value)
     if not (math.isfinite(number) and number > 0):
         raise ConfigError(f"{value!r} is no rate: it has to be finite and above 0")
     return number
@@ -67,7 +77,7 @@ def rate(value: str | float) -> float:
 
 def ratio(value: str | float) -> float:
     """Read a dimensionless number: ``0.01``, ``"1 %"``, ``"20 ppm"``."""
-    number = _quantity(value, _RATIOS, "ratio", "1 %") if isinstance(value, str) else float(value)
+    number = _quantity(value, _RATIOS, "ratio", "1 %") if isinstance(value, str) else _float(value)
     if not math.isfinite(number):
         raise ConfigError(f"{value!r} is no ratio: it has to be finite")
     return number

@@ -15,6 +15,8 @@ from xml.etree import ElementTree as ET
 from pytest_villas.cli.usage import Parser
 from pytest_villas.impair import KINDS, parse
 from pytest_villas.report.outcome import UNDECIDED
+from pytest_villas.rig.bench import NOT_IMPAIRED
+from pytest_villas.rig.face import response_signals
 from pytest_villas.rig.registry import Registry
 
 _REMEDY: Final = {
@@ -32,7 +34,7 @@ _REMEDY: Final = {
 """The limit that sees an impairment; all others are seen by nrmse."""
 _LONGEST_S: Final = 3600
 """How long one session may take."""
-_INAPPLICABLE = "pytest_villas.errors.ConfigError: impairment "
+_INAPPLICABLE: Final = f"pytest_villas.errors.RigError: {NOT_IMPAIRED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rig-dir", action="append", default=[], type=Path, metavar="DIR", help="look here first; repeatable")
     parser.add_argument("--impair", action="append", metavar="SPEC", help="instead of all: this impairment; repeatable")
     given = parser.parse_args(arguments)
-    Registry.of(Path.cwd(), given.rig_dir).load(given.rig)
+    rig = Registry.of(Path.cwd(), given.rig_dir).load(given.rig)
     specs = given.impair or list(KINDS)
     for spec in specs:
-        parse(spec)
+        parse(spec).check(response_signals(rig.link), given.rig)
     command = [*given.tests, f"--rig={given.rig}", *(f"--rig-dir={folder}" for folder in given.rig_dir)]
     began = time.monotonic()
     status = _prove(command, specs)

@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
 def _session(sources: Sequence[Path]) -> SessionRecord:
     if len(sources) == 1 and sources[0].is_file():
         return read(sources[0])
+    for source in sources:
+        if not source.exists():
+            raise ConfigError(f"{source}: there is no such file or folder: name a report.json, or folders of runs")
     folders = sources or sorted(path.parent for path in Path.cwd().glob(f".villas/runs/*/{RUN_FILE}"))
     if not folders:
         raise ConfigError(f"no run is stored in {Path.cwd() / '.villas' / 'runs'}: name a report.json, or folders of runs")

@@ -7,7 +7,7 @@ from left to right. ``seed=N`` is no impairment: it is what chance starts from, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,10 @@ import numpy as np
 from pytest_villas.errors import ConfigError, nearest
 from pytest_villas.impair.catalogue import KINDS
 from pytest_villas.replay.replay import Exchange
+from pytest_villas.samples import Signal, signals_of
 
+_CHANNELS = frozenset({"channel", "first", "second"})
+"""Settings that name a channel."""
 _JOIN = re.compile(r"\+(?=\s*[a-z])")  # and not the one in 1e+3
 
 
@@ -44,8 +47,19 @@ class Impairment:
         """Return the same for a rig with these channels that carry no signal: its `tag`, `step` and `history`."""
         return replace(self, kept=frozenset(filter(None, names)))
 
+    def check(self, response: Sequence[Signal], rig: str) -> None:
+        """Raise ConfigError where it names a channel that is none of the signals which come back from this rig."""
+        if tuple(response) == signals_of(None):  # not declared: nobody knows what comes
+            return
+        names = [signal.name for signal in response]
+        for name, settings in self.steps:
+            for key in _CHANNELS & settings.keys():
+                if settings[key] not in names:
+                    wrong = f"rig {rig!r} sends no channel {settings[key]!r}"
+                    raise ConfigError(f"impairment {name!r}: {key}: {wrong}{nearest(settings[key], names)}")
+
     def __call__(self, exchange: Exchange) -> Exchange:
-        """Return the exchange impaired; ConfigError where its response has no such channel."""
+        """Return the exchange impaired; ConfigError where its response has no channel that would show it."""
         for number, (name, settings) in enumerate(self.steps):
             rng = np.random.default_rng((self.seed, number))
             try:

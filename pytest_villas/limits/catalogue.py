@@ -15,8 +15,10 @@ from pytest_villas.limits.kind import (
     bits,
     count,
     decibel,
+    extent,
     frequencies,
     hertz,
+    instant,
     number,
     share,
     switch,
@@ -36,6 +38,8 @@ DISTRIBUTIONS: Final = {
     "gap_received": "between arrivals",
     "gap_sent": "between origin stamps",
 }
+_SIGNED: Final = ("owd", "ipdv")
+"""A one-way delay between two clocks, and the difference of two, may be negative; no other time may."""
 _COUNTS: Final = {
     "loss": ("lost", "samples without a response in time"),
     "late": ("late", "those of the lost that were answered too late"),
@@ -54,7 +58,8 @@ def _time_of(distribution: str, quantile: str) -> Kind:
         times = run.latency if distribution == "latency" else getattr(run.latency, distribution)
         yield getattr(times, quantile) <= s["limit"]
 
-    return Kind(f"{DISTRIBUTIONS[distribution]}: {quantile}", "2 ms", {"limit": time}, judge, required=frozenset({"limit"}))
+    reader = instant if distribution in _SIGNED else time
+    return Kind(f"{DISTRIBUTIONS[distribution]}: {quantile}", "2 ms", {"limit": reader}, judge, required=frozenset({"limit"}))
 
 
 def _count_of(attribute: str, about: str) -> Kind:
@@ -160,7 +165,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "1 %", {"limit": share}, _nrmse, required=frozenset({"limit"}), of=ANY,
     ),
     "gain_error": _of_channel("gain - 1, in size", "0.5 %", share, lambda channel: abs(channel.gain_error), NUMERIC),
-    "offset": _of_channel("in size, in the unit of the signal", 0.5, number, lambda channel: abs(channel.offset), NUMERIC),
+    "offset": _of_channel("in size, in the unit of the signal", 0.5, extent, lambda channel: abs(channel.offset), NUMERIC),
     "delay": _of_channel("of the waveform, in size", "50 us", time, lambda channel: abs(channel.delay), NUMERIC),
     "drift": _of_channel(
         "of that delay, in size", "20 ppm", lambda value: 1e6 * share(value), lambda channel: abs(channel.drift_ppm), NUMERIC
@@ -170,12 +175,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "allclose": Kind(
         "abs(y - x) at most atol + rtol abs(x) everywhere", {"rtol": "0.1 %", "atol": 0.5},
-        {"rtol": share, "atol": number, "missing": count, "allow_nan": switch}, _allclose, main="",
+        {"rtol": share, "atol": extent, "missing": count, "allow_nan": switch}, _allclose, main="",
         some=frozenset({"rtol", "atol"}), of=ANY,
     ),
     "tube": Kind(
         "within atol + rtol range(x) of the reference, somewhere within dt", {"rtol": "1 %", "dt": "1 ms"},
-        {"atol": number, "rtol": share, "dt": time, "missing": count}, _tube, main="",
+        {"atol": extent, "rtol": share, "dt": time, "missing": count}, _tube, main="",
         some=frozenset({"rtol", "atol"}), of=NUMERIC,
     ),
     "phase": _of_channel(
@@ -191,15 +196,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "enob": _at_least(
         "effective number of bits, at least", "10 bit", bits,
-        lambda channel, **s: channel.sine(**s).enob, frequency=hertz, full_scale=number,
+        lambda channel, **s: channel.sine(**s).enob, frequency=hertz, full_scale=extent,
     ),
     "tve": _of_channel(
         "total vector error of the worst phasor", "1 %", share,
-        lambda channel, **s: channel.phasors(**s).worst_tve, NUMERIC, nominal=hertz, reports=number, cycles=count,
+        lambda channel, **s: channel.phasors(**s).worst_tve, NUMERIC, nominal=hertz, reports=extent, cycles=count,
     ),
     "frequency_error": _of_channel(
         "of the worst phasor", "5 mHz", hertz,
-        lambda channel, **s: channel.phasors(**s).worst_frequency, FLOAT, nominal=hertz, reports=number, cycles=count,
+        lambda channel, **s: channel.phasors(**s).worst_frequency, FLOAT, nominal=hertz, reports=extent, cycles=count,
     ),
     "step": Kind(
         "of a step response: delay, 10-90 % rise, overshoot, settling, steady-state error",

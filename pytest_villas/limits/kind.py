@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pytest_villas.errors import ConfigError, nearest
 from pytest_villas.units import duration, quantity, ratio
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Reads a setting from a number or from text with a unit; ConfigError for what it cannot be."""
+_Number = TypeVar("_Number", int, float)
 FLOAT: Final = frozenset({"float"})
 NUMERIC: Final = frozenset({"float", "complex"})
 ANY: Final = frozenset({"float", "complex", "integer", "boolean"})
@@ -73,6 +74,23 @@ def number(value: object) -> float:
     return quantity(value, {"": 1.0}, "number", "0.5")
 
 
+def instant(value: object) -> int:
+    """Read a time that may be negative, in ns."""
+    return duration(_plain(value))
+
+
+def _size(value: object, found: _Number) -> _Number:
+    """Return what was read; ConfigError where it is negative: no size is below 0, so nothing could keep such a limit."""
+    if found < 0:
+        raise ConfigError(f"{value!r} is below 0, and it is about a size: it has to be at least 0")
+    return found
+
+
+def extent(value: object) -> float:
+    """Read a number of at least 0 in the unit of the signal, which is not written."""
+    return _size(value, number(value))
+
+
 def count(value: object) -> int:
     """Read a whole number of at least 0."""
     found = number(value)
@@ -89,23 +107,24 @@ def switch(value: object) -> bool:
 
 
 def share(value: object) -> float:
-    """Read a dimensionless number: ``0.01``, ``"1 %"``, ``"20 ppm"``."""
-    return ratio(_plain(value))
+    """Read a dimensionless number of at least 0: ``0.01``, ``"1 %"``, ``"20 ppm"``."""
+    return _size(value, ratio(_plain(value)))
 
 
 def time(value: object) -> int:
-    """Read a duration in ns."""
-    return duration(_plain(value))
+    """Read a duration of at least 0, in ns."""
+    return _size(value, instant(value))
 
 
 def angle(value: object) -> float:
-    """Read an angle in degrees."""
-    return quantity(value, {"": 1.0, "deg": 1.0, "°": 1.0, "mrad": 0.18 / math.pi, "rad": 180 / math.pi}, "angle", "0.5 deg")
+    """Read the size of an angle, in degrees."""
+    units = {"": 1.0, "deg": 1.0, "°": 1.0, "mrad": 0.18 / math.pi, "rad": 180 / math.pi}
+    return _size(value, quantity(value, units, "angle", "0.5 deg"))
 
 
 def hertz(value: object) -> float:
-    """Read a frequency, or a difference of two, in Hz."""
-    return quantity(value, {"": 1.0, "Hz": 1.0, "mHz": 1e-3, "kHz": 1e3, "MHz": 1e6}, "frequency", "5 mHz")
+    """Read a frequency, or the size of a difference of two, in Hz."""
+    return _size(value, quantity(value, {"": 1.0, "Hz": 1.0, "mHz": 1e-3, "kHz": 1e3, "MHz": 1e6}, "frequency", "5 mHz"))
 
 
 def frequencies(value: object) -> tuple[float, ...]:
@@ -117,13 +136,13 @@ def frequencies(value: object) -> tuple[float, ...]:
 
 
 def decibel(value: object) -> float:
-    """Read a level in dB."""
+    """Read a level in dB, which is negative where there is more noise than signal."""
     return quantity(value, {"": 1.0, "dB": 1.0}, "level", "60 dB")
 
 
 def bits(value: object) -> float:
     """Read a number of bits."""
-    return quantity(value, {"": 1.0, "bit": 1.0, "bits": 1.0}, "number of bits", "10 bit")
+    return _size(value, quantity(value, {"": 1.0, "bit": 1.0, "bits": 1.0}, "number of bits", "10 bit"))
 
 
 def _plain(value: object) -> float | str:

@@ -159,20 +159,24 @@ def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: T
         x = np.stack([interpolate(side.sent, row, aligned.t) for row in x])
     fit = fit_levels(x, y)
     status, why = "ok", aligned.note
-    if not fit.signal:
-        status, why = "no_information", "the reference is constant"
-    elif count < _FEWEST:
+    if count < _FEWEST:
         status, why = "insufficient_record", f"{count} values: at least {_FEWEST} are needed"
     elif aligned.missing.size > INCOMPLETE * aligned.total:
         status = "incomplete"
+    shape, scaled = (status, why), (status, why)
+    if not fit.signal:
+        scaled = "no_information", "the reference is constant, and tells an offset but no gain"
+        if math.isnan(fit.nrmse):
+            why_not = "the reference is constant, so there is nothing to relate a residual to: ask for offset, allclose or tube"
+            shape = "no_information", why_not
     floor = floor / fit.signal if fit.signal else 0.0
     # what resampling adds is in the residual already: without it, that can only be less
     low = math.sqrt(max(fit.nrmse**2 - floor**2, 0.0)) if math.isfinite(fit.nrmse) else fit.nrmse
     nrmse = Estimate(
-        f"{what} nrmse", fit.nrmse, n=count, floor=_FLOORS * floor if floor else None, status=status, why=why,
+        f"{what} nrmse", fit.nrmse, n=count, floor=_FLOORS * floor if floor else None, status=shape[0], why=shape[1],
         interval=(low, fit.nrmse) if floor else None,
     )  # fmt: skip
-    gain = Estimate(f"{what} gain", fit.gain, u=fit.gain_u, n=count, status=status, why=why)
+    gain = Estimate(f"{what} gain", fit.gain, u=fit.gain_u, n=count, status=scaled[0], why=scaled[1])
     level = float(fit.offset[0]) if len(fit.offset) == 1 else float(np.hypot(*fit.offset))
     unit = ""  # a quantity of the signal's own unit: text limits need none
     offset = Estimate(f"{what} offset", level, unit, u=fit.offset_u, n=count, status=status, why=why)

@@ -21,9 +21,10 @@ class Levels:
         gain: response per reference; one real factor, also for complex values (a turned phase is residual). NaN where
             the reference does not move.
         gain_u, offset_u: standard uncertainties, widened for correlated residuals.
-        offset: in units of the response; shape (rows,).
+        offset: in units of the response; shape (rows,). Where the reference does not move, the mean difference.
         nrmse: rms(residual) / rms(gain * AC reference). Infinite where the gain is not positive: a response that stands
-            still or is turned upside down has nothing of its reference in it.
+            still or is turned upside down has nothing of its reference in it. Where the reference does not move, 0 for a
+            response that equals it and NaN for any other.
         signal: rms of the AC reference.
         worst: index of the largest residual.
         residual: that residual.
@@ -53,9 +54,7 @@ def fit_levels(x: Floats, y: Floats) -> Levels:
     power_x, power_y = float((ac_x**2).sum()), float((ac_y**2).sum())
     signal = scale_x * math.sqrt(power_x / size)
     if power_x <= size * _CONSTANT**2:
-        away = np.sqrt((ac_y**2).sum(axis=0))
-        worst = int(np.argmax(away))
-        return Levels(math.nan, math.inf, np.full(len(x), np.nan), math.inf, math.nan, 0.0, worst, scale_y * float(away[worst]))
+        return _constant(x, y)
     gain = float((ac_x * ac_y).sum()) / power_x
     if power_y <= size * _CONSTANT**2:
         gain = 0.0
@@ -63,8 +62,7 @@ def fit_levels(x: Floats, y: Floats) -> Levels:
     away = np.sqrt((rest**2).sum(axis=0))
     worst = int(np.argmax(away))
     square = float((rest**2).sum())
-    rho = min(max(float((rest[:, 1:] * rest[:, :-1]).sum()) / square, 0.0), 0.999) if square > 0 else 0.0
-    spread = math.sqrt(square / max(size - 2, 1) * (1 + rho) / (1 - rho))
+    spread = _spread(rest, 2)
     lean = float((mean_x**2).sum()) / power_x
     ratio = scale_y / scale_x
     return Levels(
@@ -77,3 +75,33 @@ def fit_levels(x: Floats, y: Floats) -> Levels:
         worst=worst,
         residual=scale_y * float(away[worst]),
     )
+
+
+def _constant(x: Floats, y: Floats) -> Levels:
+    """Return what a reference that does not move tells: its level, and nothing of a gain."""
+    scale = max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
+    apart = y / scale - x / scale
+    mean = apart.mean(axis=1, keepdims=True)
+    away = np.sqrt((apart**2).sum(axis=0))
+    worst = int(np.argmax(away))
+    # a constant of 64 bits comes back as one of 32 over most formats
+    with np.errstate(over="ignore"):
+        rounded = x.astype(np.float32) if not np.ptp(x / scale, axis=1).any() else x
+    same = np.array_equal(x, y) or np.array_equal(rounded, y)
+    return Levels(
+        gain=math.nan,
+        gain_u=math.inf,
+        offset=scale * mean[:, 0],
+        offset_u=scale * _spread(apart - mean, 1) / math.sqrt(x.shape[1]),
+        nrmse=0.0 if same else math.nan,
+        signal=0.0,
+        worst=worst,
+        residual=scale * float(away[worst]),
+    )
+
+
+def _spread(rest: Floats, fitted: int) -> float:
+    """Return the standard deviation of a residual, widened for what its values share with the ones before."""
+    square = float((rest**2).sum())
+    rho = min(max(float((rest[:, 1:] * rest[:, :-1]).sum()) / square, 0.0), 0.999) if square > 0 else 0.0
+    return math.sqrt(square / max(rest.shape[1] - fitted, 1) * (1 + rho) / (1 - rho))

@@ -85,7 +85,8 @@ def _schedule(stimulus: Samples) -> tuple[Int64s, int]:
     steps = np.diff(due)
     if np.any(steps <= 0):
         at = int(np.argmax(steps <= 0)) + 1
-        raise EncodeError(f"the stimulus goes back in time at sample {at}: its time stamps have to ascend")
+        how = "stands still" if steps[at - 1] == 0 else "goes back"
+        raise EncodeError(f"the stimulus {how} in time at sample {at}: its time stamps have to ascend")
     return due, int(np.median(steps)) if steps.size else 1_000_000
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Final, Literal, overload
 
 from pytest_villas.errors import ConfigError, RigError, VillasError
 from pytest_villas.replay.floor import Floor
@@ -19,6 +19,9 @@ from pytest_villas.rig.rig import RigProcess
 from pytest_villas.rig.stored import Stored, measure
 from pytest_villas.samples import Samples, Signal
 from pytest_villas.units import duration
+
+NOT_IMPAIRED: Final = "the response cannot be impaired so: "
+"""How an error begins that says that an impairment of the session does not apply to a rig."""
 
 
 def _silent(sent: int, received: int, total: int) -> None:
@@ -97,9 +100,13 @@ class Rig:
                 broken, or more samples would not help.
             within: how long that may take, in ns or as text; the first run is always made.
 
-        Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies; ConfigError
-        for a number of runs below 1, and for `until` where no limit is declared.
+        Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies or cannot be
+        impaired as the session asks; ConfigError for a number of runs below 1, and for `until` where no limit is declared;
+        TypeError for a stimulus that is no `Samples`.
         """
+        if not isinstance(stimulus, Samples):
+            made = "as of generate.sine(...), recordings.open(...) or Samples({'va': [...]}, origin=[...])"
+            raise TypeError(f"rig.replay takes Samples, {made}, and no {type(stimulus).__name__}")
         if runs is not None and runs < 1:
             raise ConfigError(f"runs={runs}: at least 1 is needed")
         if until is None:
@@ -121,7 +128,10 @@ class Rig:
         kept.save(folder, came, reference)
         floor = self.process.floor(came)
         floor.save(folder)
-        exchange = self.impair(came)
+        try:
+            exchange = self.impair(came)
+        except ConfigError as error:  # the test has no part in it, and nothing of the device was seen
+            raise RigError(f"{NOT_IMPAIRED}{error}") from None
         run = measure(exchange, kept, floor, reference, partial(self._model, exchange))
         self.record(run)
         return run

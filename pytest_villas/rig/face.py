@@ -28,7 +28,7 @@ from pytest_villas.rig.link_sections import (
     SplitSection,
     ends,
 )
-from pytest_villas.samples import Samples
+from pytest_villas.samples import Samples, Signal
 
 _ONE_SIZE: Final = ("raw", "gtnet", "villas.binary", "villas.web", "opal.asyncip")
 """Formats whose messages of so many signals have one size."""
@@ -130,8 +130,7 @@ def _nanomsg(section: NanomsgSection, file: Path, configs: _Configs) -> Face:
     """Face a VILLASnode node, moved to free ports and socket files where the rig file says so."""
     loaded, sockets = configs.load(section)
     config.dump(loaded, file)
-    node = loaded.nodes[section.node]
-    ours = node if section.role == "self" else node.mirror()
+    ours = _ours(section, loaded)
     return Face(
         link=choose(ours.output.endpoints, ours.input.endpoints, section.engine),
         writer=formats.codec(ours.output.format, ours.output.signals),
@@ -139,6 +138,19 @@ def _nanomsg(section: NanomsgSection, file: Path, configs: _Configs) -> Face:
         words={"config": str(file), "node": section.node},
         folders=sockets,
     )
+
+
+def _ours(section: NanomsgSection, loaded: config.Config) -> config.Node:
+    node = loaded.nodes[section.node]
+    return node if section.role == "self" else node.mirror()
+
+
+def response_signals(section: LinkSection) -> tuple[Signal, ...]:
+    """Return the signals that come back from the rig, as they are declared. Raises ConfigError."""
+    place, end = list(ends(section).items())[-1]  # the second one of two
+    if isinstance(end, SerialSection):
+        return serial_parts(end, place).reader.signals
+    return _ours(end, config.load(Path(end.config))).input.signals
 
 
 def _serial(section: SerialSection, file: Path, place: str) -> Face:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -136,6 +137,9 @@ def load(path: Path, find: Any = None) -> RigFile:
         rig = msgspec.convert(merged, RigFile)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_readable(error, merged)}") from None
+    for table in ("launch", "reference"):
+        if table in merged and not getattr(rig, table).command:
+            raise ConfigError(f"{path}: {table}.command: empty: name a program and its arguments, or leave [{table}] out")
     durations = {f"{place}.connect_timeout": end.connect_timeout for place, end in ends(rig.link).items()}
     durations |= {f"{table}.{key}": getattr(getattr(rig, table), key) for table, keys in _DURATIONS.items() for key in keys}
     for place, text in durations.items():
@@ -251,15 +255,26 @@ def _readable(error: msgspec.ValidationError, merged: dict[str, Any]) -> str:
     text, _, place = str(error).partition(" - at `$")
     place = place.rstrip("`").lstrip(".").replace("[...]", "")
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text):
-        table: Any = RigFile
-        content: Any = merged
-        for part in filter(None, place.split(".")):
-            table = {field.encode_name: field.type for field in msgspec.structs.fields(table)}[part]
-            content = content[part]
-            if isinstance(content, dict) and content.get("kind") in _KINDS:
-                table = _KINDS[content["kind"]]
-            elif part == LINK:
-                table = SplitSection
-        known = [field.encode_name for field in msgspec.structs.fields(table)]
+        known = _fields(filter(None, place.split(".")), merged)
         return f"{'.'.join(filter(None, (place, unknown[1])))}: unknown key{nearest(unknown[1], known)}"
+    if wrong := re.fullmatch(r"Invalid enum value '?(.*?)'?", text):
+        *tables, key = place.split(".")
+        return f"{place} is {wrong[1]!r}{nearest(wrong[1], map(str, get_args(_fields(tables, merged)[key])))}"
     return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"
+
+
+def _fields(tables: Iterable[str], merged: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a table of the rig file, with their types."""
+    table: Any = RigFile
+    content: Any = merged
+    for part in tables:
+        table, content = _fields_of(table)[part], content[part]
+        if isinstance(content, dict) and content.get("kind") in _KINDS:
+            table = _KINDS[content["kind"]]
+        elif part == LINK:
+            table = SplitSection
+    return _fields_of(table)
+
+
+def _fields_of(table: Any) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(table)}

@@ -12,13 +12,13 @@ import pytest
 from pytest_villas import generate
 
 def test_it(rig):
-    run = rig.replay(generate.three_phase(magnitude=325, rate=500, duration=0.3))
+    run = rig.replay(generate.{stimulus}rate=500, duration=0.3))
     {asserts}
 """
 
 
-def prove(folder: Path, asserts: str, *arguments: str) -> tuple[int, list[str]]:
-    (folder / "test_lab.py").write_text(TEST.format(asserts=asserts))
+def prove(folder: Path, asserts: str, *arguments: str, stimulus: str = "three_phase(magnitude=325, ") -> tuple[int, list[str]]:
+    (folder / "test_lab.py").write_text(TEST.format(asserts=asserts, stimulus=stimulus))
     done: Done = program(folder, "prove", "test_lab.py", "--rig=loopback", *arguments)
     assert not done.stderr
     return done.returncode, done.stdout.decode().splitlines()
@@ -71,11 +71,10 @@ def test_tests_that_do_not_run_prove_nothing(tmp_path: Path) -> None:
     assert b"nothing can be concluded: no test ran" in done.stdout
 
 
-def test_an_impairment_that_a_rig_cannot_have_is_said_not_to_apply(tmp_path: Path) -> None:
-    status, lines = prove(tmp_path, "assert run.delivery.lost == 0", "--impair=gain:channel=vx")
+def test_an_impairment_that_nothing_would_show_is_said_not_to_apply(tmp_path: Path) -> None:
+    status, lines = prove(tmp_path, "assert run.delivery.lost == 0", "--impair=sign", stimulus="constant(amplitude=0, ")
     assert status == 2
-    assert "does not apply: " in line(lines, "gain")
-    assert "no channel 'vx'" in line(lines, "gain")
+    assert "does not apply: impairment 'sign': no float or complex channel" in line(lines, "sign")
     assert "nothing can be concluded: no impairment applies" in lines
 
 
@@ -83,6 +82,7 @@ def test_an_impairment_that_a_rig_cannot_have_is_said_not_to_apply(tmp_path: Pat
     ("arguments", "message"),
     [
         (["--rig=loopback", "--impair=los"], "no such impairment, did you mean 'loss'"),
+        (["--rig=loopback", "--impair=gain:channel=vx"], "rig 'loopback' sends no channel 'vx', known are: fault, va"),
         (["--rig=loopbak"], "no rig 'loopbak', did you mean 'loopback'"),
         ([], "--rig"),
     ],

@@ -78,6 +78,32 @@ def test_units_stand_in_the_text(name: str, value: object, read: float) -> None:
     assert KINDS[name].read(value)["limit"] == pytest.approx(read)
 
 
+def negative(value: Any) -> Any:
+    """Return the example of a limit with what can be negative turned so."""
+    if isinstance(value, (bool, list)):
+        return value
+    if isinstance(value, dict):
+        return {name: negative(each) for name, each in value.items()}
+    return -value if isinstance(value, int | float) else f"-{value}"
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "bit_exact"])
+def test_a_limit_on_a_size_is_not_negative_and_one_with_a_sign_may_be(name: str) -> None:
+    value = negative(KINDS[name].example) or -1
+    if name.startswith(("owd_", "ipdv_")) or name == "sinad":
+        check({name: value})
+        return
+    with pytest.raises(ConfigError, match=rf"limits.{name}: .*(is below 0, and it is about a size|is no count)"):
+        check({name: value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "1e999", "nan"])
+@pytest.mark.parametrize("name", ["nrmse", "offset", "latency_p99", "phase", "sinad", "loss", "enob"])
+def test_a_limit_is_a_finite_number(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"limits.{name}: "):
+        check({name: value})
+
+
 def test_the_nearest_declaration_wins() -> None:
     assert merge({"loss": 3, "nrmse": 0.1}, {"loss": 0}) == {"loss": 0, "nrmse": 0.1}
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_villas.errors import SignalError
+from pytest_villas.measure.channel import ChannelFidelity
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.verdict import Outcome
 from pytest_villas.samples import NO_TIME, Samples, SignalType
@@ -165,15 +166,54 @@ def test_a_response_of_nothing_but_frozen_or_inverted_channels_never_passes() ->
             assert not channel.tube(atol=5)
 
 
-def test_a_constant_reference_gives_no_information_but_can_be_compared() -> None:
-    flat = Samples({"va": np.full(COUNT, 325.0)}, origin=STAMPS)
-    channel = fidelity(flat, flat, match=(ALL, ALL))["va"]
-    verdict = channel.nrmse < 0.01
+def constant(level: float, response: np.ndarray) -> ChannelFidelity:
+    flat = Samples({"va": np.full(COUNT, level)}, origin=STAMPS)
+    return fidelity(flat, Samples({"va": response}, origin=STAMPS), match=(ALL, ALL))["va"]
+
+
+@pytest.mark.parametrize("level", [325.0, 0.1, 0.0, -1e300])
+def test_a_constant_reference_that_comes_back_has_no_residual_and_no_offset_and_tells_no_gain(level: float) -> None:
+    in_32_bits = level if abs(level) > 1e38 else float(np.float32(level))
+    for came in (np.full(COUNT, level), np.full(COUNT, in_32_bits)):
+        channel = constant(level, came)
+        assert channel.nrmse < 0.01
+        assert abs(channel.offset) <= 1e-7 * abs(level)
+        assert (channel.gain < 2).outcome is Outcome.INCONCLUSIVE
+        assert "no gain" in (channel.gain_error < 2).why
+        assert not channel.delay < 10**9
+
+
+def test_a_response_that_moves_beside_a_constant_reference_is_told_by_absolute_errors_alone() -> None:
+    channel = constant(325.0, 325 + 0.5 * np.sin(T))
+    verdict = channel.nrmse < 1000
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "no_information" in verdict.why
-    assert not channel.gain < 2
-    assert not channel.delay < 10**9
-    assert channel.bit_exact()
+    assert "ask for offset, allclose or tube" in verdict.why
+    assert channel.allclose(atol=0.51)
+    assert channel.allclose(atol=0.4).outcome is Outcome.FAIL
+    assert channel.tube(atol=0.51)
+    assert channel.tube(atol=0.4).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("came", [0.0, 326.0, 324.0])
+def test_a_response_stuck_beside_a_constant_reference_fails_an_offset_and_passes_nothing(came: float) -> None:
+    channel = constant(325.0, np.full(COUNT, came))
+    assert (abs(channel.offset) < 0.9).outcome is Outcome.FAIL
+    assert abs(channel.offset) < 325.1
+    assert (channel.nrmse < 1e9).outcome is Outcome.INCONCLUSIVE
+    assert channel.badness > 0.9, "and it is no good channel in the order of badness"
+
+
+def test_noise_on_a_constant_widens_its_offset() -> None:
+    noisy = 5 + np.random.default_rng(3).normal(0, 1, COUNT)
+    channel = constant(5.0, noisy)
+    assert abs(channel.offset) < 1
+    assert (abs(channel.offset) < abs(float(noisy.mean()) - 5) * 1.001).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_hardly_moves_is_constant_and_no_response_that_is_merely_near_equals_it() -> None:
+    almost = Samples({"va": 1e9 + 0.5 * np.sin(T)}, origin=STAMPS)
+    still = Samples({"va": np.full(COUNT, 1e9)}, origin=STAMPS)
+    assert (fidelity(almost, still, match=(ALL, ALL))["va"].nrmse < 0.01).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_nan_in_the_reference_leaves_the_verdict_open() -> None:

@@ -101,7 +101,56 @@ def test_a_rig_in_use_is_an_error_that_says_by_whom_and_waiting_helps(pytester: 
 def test_a_time_that_is_none_is_a_usage_error(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--rig-wait=soon")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*'soon' is no duration*"])
+    result.stderr.fnmatch_lines(["*--rig-wait=soon: 'soon' is no duration*"])
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--rig-wait=-1 s", "*--rig-wait=-1 s: it has to be at least 0*"),
+        ("--rig-dir=nowhere", "*--rig-dir=nowhere: there is no such folder*"),
+        (
+            "--villas-impair=gain:channel=vx",
+            "*impairment 'gain': channel: rig 'loopback' sends no channel 'vx', known are: *va, *",
+        ),
+        ("--villas-impair=loss+swapped:first=va,second=x", "*impairment 'swapped': second: rig 'loopback' sends no channel 'x'*"),
+    ],
+)
+def test_what_an_option_cannot_be_is_a_usage_error_before_anything_runs(
+    pytester: pytest.Pytester, option: str, message: str
+) -> None:
+    pytester.makepyfile(REPLAYS)
+    result = pytester.runpytest_subprocess("--rig=loopback", option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_an_impairment_that_nothing_would_show_is_no_failure_of_the_device(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        REPLAYS.replace("generate.three_phase(rate=500, duration=0.7)", "generate.constant(amplitude=0, rate=500, duration=0.7)")
+    )
+    result = pytester.runpytest_subprocess("--rig=loopback", "--villas-impair=sign")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*the response cannot be impaired so: impairment 'sign': no float or complex channel*"])
+
+
+@pytest.mark.parametrize("limit", ["nrmse=-1", "nrmse=float('nan')", "latency_p99='-2 ms'", "offset='-1'"])
+def test_a_limit_that_nothing_can_keep_is_refused_in_a_mark_and_in_a_call(pytester: pytest.Pytester, limit: str) -> None:
+    name = limit.partition("=")[0]
+    pytester.makepyfile(f"import pytest\n\n@pytest.mark.limits({limit})\ndef test_it(rig): pass")
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*test_it*limits.{name}: *"])
+    pytester.makepyfile(REPLAYS.replace("assert run.delivery.lost == 0", f"run.check({limit})"))
+    pytester.runpytest_subprocess("--rig=loopback").stdout.fnmatch_lines([f"*ConfigError: limits.{name}: *"])
+
+
+def test_a_stimulus_that_is_none_says_what_is_taken(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(rig): rig.replay([1, 2, 3])")
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    result.stdout.fnmatch_lines(
+        ["*TypeError: rig.replay takes Samples, as of generate.sine(...), recordings.open(...) or*no list"]
+    )
 
 
 def test_a_limit_that_there_is_not_is_a_usage_error_before_anything_runs(pytester: pytest.Pytester) -> None:

@@ -97,7 +97,11 @@ def test_a_node_that_declares_no_signals_takes_as_many_as_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "message"),
-    [([0, 2, 1], "goes back in time at sample 2"), ([0, 1, 1], "goes back in time at sample 2"), (None, "without a time stamp")],
+    [
+        ([0, 2, 1], "goes back in time at sample 2"),
+        ([0, 1, 1], "stands still in time at sample 2"),
+        (None, "without a time stamp"),
+    ],
 )
 def test_a_stimulus_needs_ascending_stamps(origin: list[int] | None, message: str) -> None:
     with pytest.raises(EncodeError, match=message):

@@ -177,3 +177,9 @@ def test_a_report_is_written_of_stored_runs(project: Path, tmp_path: Path) -> No
     done = villas_rig(tmp_path, "report", "-o", "none.html")
     assert done.returncode == 2
     assert b"no run is stored in" in done.stderr
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = villas_rig(tmp_path, "report", "nope.json", "-o", "report.json")
+    assert done.returncode == 2
+    assert "nope.json: there is no such file or folder: name a report.json, or folders of runs" in done.stderr.decode()
