@@ -28,6 +28,12 @@ def _silent(sent: int, received: int, total: int) -> None:
     """Show nothing."""
 
 
+def _check(stimulus: object) -> None:
+    if not isinstance(stimulus, Samples):
+        made = "as of generate.sine(...), recordings.open(...) or Samples({'va': [...]}, origin=[...])"
+        raise TypeError(f"rig.replay takes Samples, {made}, and no {type(stimulus).__name__}")
+
+
 def as_it_came(exchange: Exchange) -> Exchange:
     """Change nothing."""
     return exchange
@@ -104,9 +110,7 @@ class Rig:
         impaired as the session asks; ConfigError for a number of runs below 1, and for `until` where no limit is declared;
         TypeError for a stimulus that is no `Samples`.
         """
-        if not isinstance(stimulus, Samples):
-            made = "as of generate.sine(...), recordings.open(...) or Samples({'va': [...]}, origin=[...])"
-            raise TypeError(f"rig.replay takes Samples, {made}, and no {type(stimulus).__name__}")
+        _check(stimulus)
         if runs is not None and runs < 1:
             raise ConfigError(f"runs={runs}: at least 1 is needed")
         if until is None:
