@@ -45,6 +45,9 @@ class Compared:
 INCOMPLETE: Final = 0.1
 """Share of the reference without a response above which an average speaks for too little."""
 
+_RANGE: Final = 1e-150, 1e150
+"""Beyond these, squares of values are more, or less, than a double holds."""
+
 _Found = TypeVar("_Found", Sine, VectorError, Step)
 
 
@@ -190,7 +193,8 @@ class ChannelFidelity:
         """
         t, x, y = self._series()
         if at is None and x.size:
-            at = float(t[int(np.argmax(np.abs(x - x[0]) >= abs(x[-1] - x[0]) / 2))])
+            with np.errstate(invalid="ignore"):  # what is not finite is no step, and is told below
+                at = float(t[int(np.argmax(np.abs(x - x[0]) >= abs(x[-1] - x[0]) / 2))])
         if target is None and x.size:
             target = float(x[-1])
         found = step(t, y, at=at, target=target, band=band, smoothing=smoothing, what=f"fidelity {self.name} step")
@@ -202,6 +206,8 @@ class ChannelFidelity:
         Raises ValueError where the record is too short or has holes.
         """
         t, x, y = self._series()
+        if self._untold:
+            raise ValueError(f"fidelity {self.name}: {self._untold}")
         steps = np.diff(t)
         if t.size < 2 or float(np.ptp(steps)) > 1e-3 * float(np.median(steps)):
             raise ValueError(f"fidelity {self.name}: a frequency response wants a uniform grid without holes")
@@ -246,19 +252,30 @@ class ChannelFidelity:
         if self.type is not SignalType.FLOAT or self._reference.dtype != self._response.dtype:
             raise SignalError(f"fidelity {self.name}: {self._types()}: float ones are needed")
         x, y = self._reference, self._response[aligned.response]
-        if self._side.untimed or sent is None:
+        if self._untold or sent is None:
             return np.zeros(0), np.zeros(0), np.zeros(0)
         if aligned.matched:
             first = np.flatnonzero(np.diff(aligned.reference, prepend=-1))
             return aligned.t[first], x[aligned.reference[first]], y[first]
         return aligned.t, interpolate(sent, x, aligned.t), y
 
+    @property
+    def _untold(self) -> str:
+        """Why nothing can be said that needs times and squares of values; empty where it can."""
+        for values in (self._reference, self._response):
+            peak = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+            if peak and not _RANGE[0] <= peak <= _RANGE[1]:
+                return f"values of up to {peak:.3g} cannot be squared: scale the signal"
+        return self._side.untimed
+
     def _doubted(self, found: _Found) -> _Found:
         """Take back what estimates say where a tenth of the reference or more has no response, or the reference is in doubt."""
-        aligned, doubts = self._side.aligned, dict[str, Any]()
+        aligned, doubts, untold = self._side.aligned, dict[str, Any](), self._untold
         for each in fields(found):
             if isinstance(estimate := getattr(found, each.name), Estimate):
-                if estimate.status == "ok" and self._side.untimed:
+                if untold and self.type is SignalType.FLOAT:
+                    estimate = replace(estimate, status="no_information", why=untold)
+                elif estimate.status == "ok" and self._side.untimed:
                     estimate = replace(estimate, status="no_information", why=self._side.untimed)
                 elif estimate.status == "ok" and aligned.missing.size > INCOMPLETE * aligned.total:
                     estimate = replace(estimate, status="incomplete", why=aligned.note)

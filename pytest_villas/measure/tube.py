@@ -87,9 +87,11 @@ def tube(
         return none_of(np.zeros(0, np.bool_), x, x, places, what)
     finite = np.isfinite(x)
     x = np.where(finite, x, np.nan)  # next to an infinite reference everything would pass
-    span = float(np.ptp(x[finite])) if finite.any() else math.nan
-    tolerance = atol + (rtol * span if rtol else 0.0)
-    with np.errstate(invalid="ignore"):
+    low, high = (float(x[finite].min()), float(x[finite].max())) if finite.any() else (math.nan, math.nan)
+    tolerance = atol + (
+        rtol * high - rtol * low if rtol else 0.0
+    )  # a range may be more than a double holds, and a share of it not
+    with np.errstate(invalid="ignore", over="ignore"):
         least, most = tube_bounds(knots, x, at, dt)
         right: Bools = (y >= least - tolerance) & (y <= most + tolerance)
         right &= (at >= knots[0] - dt) & (at <= knots[-1] + dt) & np.isfinite(y)

@@ -16,6 +16,7 @@ from pytest_villas.report.record import Environment, RunFile
 from pytest_villas.report.secrets import redacted, without
 from pytest_villas.report.table import block, replay_line, verdict_of
 from pytest_villas.report.traces import timeline, traces
+from pytest_villas.report.writers import reason
 from pytest_villas.rig import stored
 from pytest_villas.rig.rig import CONFIG, RIG_LOG, WORKER_LOG
 from pytest_villas.units import duration
@@ -48,8 +49,8 @@ def leave(parcel: Parcel, log: TestLog, environment: Environment) -> list[str]:
             if log.logs is not None:
                 copy_logs(log.logs, run.folder, log.secrets)
             complete(run.folder, found)
-        except (OSError, VillasError, ArithmeticError, ValueError) as error:  # no picture is worth a verdict
-            problems.append(f"the black box of a run is not complete: {error}")
+        except Exception as error:  # noqa: BLE001 - no picture is worth a verdict
+            problems.append(f"the black box of a run is not complete: {run.folder}: {reason(error)}")
     return problems
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_villas.report.writers import write_all, writer_for
+from pytest_villas.report.writers import reason, write_all, writer_for
 
 if TYPE_CHECKING:
     from pytest_villas.report.collect import Parcel
@@ -113,8 +113,8 @@ class Recorder:
         parcel = pack(log, self._phases)
         try:
             store(parcel, [run.folder for run, _ in log.runs], self.environment)
-        except OSError as error:
-            parcel.test.problems.append(f"the verdicts could not be stored with the run: {error}")
+        except Exception as error:  # noqa: BLE001 - a file that cannot be written costs no verdict, whyever
+            parcel.test.problems.append(f"the verdicts could not be stored with the run: {reason(error)}")
         parcel.test.problems.extend(leave(parcel, log, self.environment))
         self.event("outcome", test=parcel.test.test, outcome=parcel.test.outcome, message=parcel.test.message)
         return parcel
@@ -142,6 +142,9 @@ class Recorder:
                 events.append(path, name, self.worker, values)
             except OSError:
                 self._mute = True  # the end of the session says so; a full disk does not end a test
+            except Exception as error:  # noqa: BLE001 - nor does a fault of ours
+                self._mute = True
+                self.problems.append(f"--villas-report={path}: {name!r} could not be written, nor what followed: {reason(error)}")
 
     def take(self, report: Any) -> None:
         """Take a test that finished here or in another process."""
@@ -157,7 +160,10 @@ class Recorder:
         if self.parcels and not self.worker:
             from pytest_villas.report.junit import add_to_suite  # noqa: PLC0415
 
-            add_to_suite(plugins, self.session())
+            try:
+                add_to_suite(plugins, self.session())
+            except Exception as error:  # noqa: BLE001 - the file is written without them
+                self.problems.append(f"--junitxml: without the properties of the session: {reason(error)}")
 
     def finish(self, status: int) -> None:
         """Write the reports. What was interrupted is in them; what cannot be written is a problem, and no verdict is lost by it."""

@@ -119,13 +119,9 @@ def _y(values: Floats, extent: tuple[float, float], top: int) -> Floats:
     return np.asarray(top + _HEIGHT * (1 - (values - extent[0]) / (extent[1] - extent[0])))
 
 
-_MOST = 1e150
-"""What is beyond is drawn at the edge: the range of all doubles is none."""
-
-
 def _extent(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return what an axis shows: all finite values, and something where they are all the same."""
-    finite = np.clip(values[np.isfinite(values)], -_MOST, _MOST)
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return -1.0, 1.0
     low, high = float(finite.min()), float(finite.max())

@@ -19,7 +19,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 _TUBE: Final = re.compile(
     r"fidelity (?P<name>.+) samples out of the tube atol (?P<atol>\S+), rtol (?P<rtol>\S+), dt (?P<dt>\S+) s"
 )
-_SPECTRUM_LINES: Final = 1 << 20
+_LARGEST: Final = 1e150
+"""What is larger is drawn as this, and what is smaller than one of it as 0: no axis has the range of all doubles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def spectrum(t: Floats, values: Floats) -> tuple[Floats, Floats] | None:
     """Return frequency in Hz and amplitude (0 to peak) of evenly sampled values, Hann window; None where they are not even."""
     steps = np.diff(t)
     n = t.size
-    if n < 16 or not np.isfinite(values).all() or np.ptp(steps) > 0.01 * (period := float(np.mean(steps))) or period <= 0:
+    if n < 16 or not np.abs(values).max() < _LARGEST or np.ptp(steps) > 0.01 * (period := float(np.mean(steps))) or period <= 0:
         return None
     window = np.hanning(n)
     lines = np.abs(np.fft.rfft((values - values.mean()) * window)) * 2 / window.sum()
@@ -174,9 +175,11 @@ def _tube(channel: ChannelFidelity, asked: re.Match[str] | None) -> Tube | None:
         return None
     reference = channel.compared().reference
     finite = reference[np.isfinite(reference)]
-    tolerance = atol + rtol * (float(np.ptp(finite)) if finite.size else 0.0)
+    tolerance = atol + (rtol * float(finite.max()) - rtol * float(finite.min()) if finite.size else 0.0)
     about = f"absolute {atol:g}, relative {rtol:g} of the range, within {dt:g} s"
-    return Tube(bounds[0] - tolerance, bounds[1] + tolerance, about)
+    with np.errstate(over="ignore"):
+        lower, upper = (np.clip(bound, -_LARGEST, _LARGEST) for bound in (bounds[0] - tolerance, bounds[1] + tolerance))
+    return Tube(lower, upper, about)
 
 
 def _seconds(run: Run, t: Floats, received: Int64s) -> Floats:
@@ -188,4 +191,11 @@ def _seconds(run: Run, t: Floats, received: Int64s) -> Floats:
 
 
 def _floats(column: npt.NDArray[np.generic]) -> Floats:
-    return np.asarray(column, np.float64)
+    return _drawable(np.asarray(column, np.float64))
+
+
+def _drawable(values: Floats) -> Floats:
+    """Return what an axis can show of values; a gap for what is not finite."""
+    size = np.abs(values)
+    shown = np.where(size < 1 / _LARGEST, 0.0, np.clip(values, -_LARGEST, _LARGEST))
+    return np.where(np.isfinite(values), shown, np.nan)

@@ -6,6 +6,7 @@ raises ConfigError for a file that is there and that is not its own to overwrite
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +50,14 @@ def write_all(session: SessionRecord, paths: Sequence[Path], root: Path) -> list
     for path in paths:
         try:
             writer_for(path).write(session, path, root)
-        except OSError as error:
-            problems.append(f"--villas-report={path}: could not be written: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001 - no fault of a report may cost a verdict, or another report
+            problems.append(f"--villas-report={path}: could not be written: {reason(error)}")
     return problems
+
+
+def reason(error: Exception) -> str:
+    """Say what went wrong: of the system in its words, else with its kind and where it was, for it is a fault of ours."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"
