@@ -75,14 +75,14 @@ class ColumnHead:
             if kind.origin:
                 fields = [mark("sec"), mark("nsec")]
                 seconds, nanoseconds = split_time(samples.origin)
-                slots |= {"sec": Slot("%d", seconds.tolist()), "nsec": Slot("%09d", nanoseconds.tolist())}
+                slots |= {"sec": Slot.integers(seconds), "nsec": Slot.integers(nanoseconds, 9)}
         if self.offset:
             fields.append(mark("offset") if kind.received else "nan")
             if kind.received:
-                slots["offset"] = Slot("%s", _offset_texts(samples, kind))
+                slots["offset"] = Slot(_offset_texts(samples, kind))
         if self.sequence:
             fields.append(mark("sequence") if kind.sequence else "nan")
-            slots["sequence"] = Slot("%d", samples.sequence.tolist())
+            slots["sequence"] = Slot.integers(samples.sequence)
         return self.separator.join(fields), slots
 
     def read(self, fields: Sequence[list[bytes]]) -> Stamps:

@@ -41,12 +41,12 @@ class IotAgentUltraLight(MessageCodec):
         if np.any(samples.length < 1):
             raise EncodeError(f"{self.name}: a sample has no value: there would be no message")
 
-        def write(part: Samples, kind: Kind) -> list[str]:
+        def write(part: Samples, kind: Kind) -> Messages:
             marks, slots = value_slots(part, kind.length, _DIGITS)
             names = [signal.name or f"signal_{i}" for i, signal in enumerate(self.signals)]
             return render("|".join(f"{name}|{value}" for name, value in zip(names, marks, strict=False)), slots, len(part))
 
-        return [row.encode() for row in by_kind(samples, write)]
+        return by_kind(samples, write)
 
     def _read(self, payloads: Messages) -> Batch:  # noqa: ARG002 (nothing can be read, whatever it is)
         raise DecodeError(f"{self.name}: it is written, never read; VILLASnode has no reader for it either")

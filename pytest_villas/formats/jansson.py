@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -10,6 +11,8 @@ import msgspec
 import numpy as np
 
 from pytest_villas.errors import DecodeError
+from pytest_villas.formats import cells
+from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions
 from pytest_villas.formats.template import Slot, mark
 from pytest_villas.samples import Column, Samples, Signal, SignalType, empty_value
@@ -17,7 +20,6 @@ from pytest_villas.samples import Column, Samples, Signal, SignalType, empty_val
 Node: TypeAlias = "str | dict[str, Node] | list[Node]"
 """A JSON value to write: a leaf is text that is JSON already (or a mark of a template)."""
 
-DIGITS = 17
 _JSON_NAMES = {float: "a float", int: "an integer", bool: "a boolean", str: "a string", type(None): "null", list: "an array"}
 _PYTHON = {SignalType.FLOAT: float, SignalType.INTEGER: int, SignalType.BOOLEAN: bool, SignalType.COMPLEX: dict}
 
@@ -84,9 +86,9 @@ def quote(text: str, options: JsonOptions) -> str:
     return f'"{"".join(out)}"'
 
 
-def real(value: float, digits: int = DIGITS) -> str:
+def real(value: float, digits: int = cells.DIGITS) -> str:
     """Write a float: `digits` significant digits, always with a point or an exponent."""
-    text = "%.*g" % (digits or DIGITS, value)  # noqa: UP031 (the field width `*` has no shorter spelling)
+    text = "%.*g" % (digits or cells.DIGITS, value)  # noqa: UP031 (the field width `*` has no shorter spelling)
     if "e" in text:
         mantissa, exponent = text.split("e")
         return f"{mantissa}e{int(exponent)}"
@@ -107,24 +109,33 @@ def value_slots(samples: Samples, length: int, digits: int) -> tuple[list[Node],
         if kind is SignalType.FLOAT:
             slots[str(i)] = _real_slot(column, digits)
         elif kind is SignalType.INTEGER:
-            slots[str(i)] = Slot("%d", column.tolist())
+            slots[str(i)] = Slot.integers(column)
         else:
-            slots[str(i)] = Slot("%s", np.where(column, "true", "false").tolist())
+            slots[str(i)] = Slot(column, _boolean, cells.booleans)
     return nodes, slots
 
 
 def _real_slot(column: Column, digits: int) -> Slot:
-    values = column.astype(np.float64)
-    if digits not in (0, DIGITS):
-        return Slot("%s", [real(value, digits) for value in values.tolist()])
-    size = np.abs(values)
-    # with 17 digits an integer below 1e17 is written whole, so that only ".0" is missing; what is surely between
-    # 1e-4 and 1e17 and no integer has a point and no exponent
-    whole = (size < 1e17) & (values == np.trunc(values))
-    plain = ~whole & (size > 1.1e-4) & (size < 0.9e17)
-    if np.count_nonzero(whole) > values.size // 2:
-        return Slot("%.1f", values.tolist(), ~whole, real)
-    return Slot("%.17g", values.tolist(), ~plain, real)
+    writer = cells.general if digits in (0, cells.DIGITS) else None
+    return Slot(column.astype(np.float64, copy=False), partial(real, digits=digits), writer)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def template(node: Node, options: JsonOptions, per_message: int) -> str:
+    """Lay out an object of an array: the whole message where that has one only, else the object for `bundle`."""
+    return dump([node], options) if per_message == 1 else dump(node, options, 1)
+
+
+def bundle(rows: Messages, options: JsonOptions, per_message: int) -> Messages:
+    """Put objects into arrays of `per_message` each."""
+    if per_message == 1:
+        return rows
+    texts = [row.decode() for row in rows]
+    starts = range(0, len(texts), per_message)
+    return Messages.of([enclose("[", texts[i : i + per_message], "]", options, 0).encode() for i in starts])
 
 
 def columns_of(datas: list[list[Any]], signals: tuple[Signal, ...], name: str) -> tuple[list[Column], list[int]]:

@@ -6,8 +6,9 @@ read where a peer sends it, and never written to the wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s, Samples, Signal
 
+Layout: TypeAlias = Callable[[Node, JsonOptions], str]
 _Stamp: TypeAlias = tuple[int, int] | msgspec.UnsetType
 
 
@@ -68,8 +70,8 @@ class Json(MessageCodec):
     options: JsonOptions
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
-        rows = objects(self.name, samples, self.options, depth=1)
-        return bundle(rows, self.options, per_message)
+        rows = objects(self.name, samples, self.options, partial(jansson.template, per_message=per_message))
+        return jansson.bundle(rows, self.options, per_message)
 
     def _read(self, payloads: Messages) -> Batch:
         found: list[list[Sample]] | list[list[DatalessSample]]
@@ -85,28 +87,19 @@ class Json(MessageCodec):
         )
 
 
-def bundle(rows: list[str], options: JsonOptions, per_message: int) -> list[bytes]:
-    """Put objects into arrays of `per_message` each."""
-    if per_message == 1:
-        before, after = jansson.enclose("[", ["\0"], "]", options, 0).split("\0")
-        return [(before + row + after).encode() for row in rows]
-    starts = range(0, len(rows), per_message)
-    return [jansson.enclose("[", rows[i : i + per_message], "]", options, 0).encode() for i in starts]
-
-
-def objects(name: str, samples: Samples, options: JsonOptions, *, depth: int, received: bool = False) -> list[str]:
-    """Write each sample as an object that stands at `depth`; EncodeError for NaN and infinity."""
+def objects(name: str, samples: Samples, options: JsonOptions, layout: Layout, *, received: bool = False) -> Messages:
+    """Write each sample as an object, laid out by `layout`; EncodeError for NaN and infinity."""
     if options.data:
         check_finite(name, samples)
 
-    def write(part: Samples, kind: Kind) -> list[str]:
+    def write(part: Samples, kind: Kind) -> Messages:
         slots: dict[str, Slot] = {}
         node: dict[str, Node] = {}
         stamps: dict[str, Node] = {}
         for key, present in (("origin", kind.origin and options.ts_origin), ("received", kind.received and received)):
             if present:
                 seconds, nanoseconds = split_time(getattr(part, key))
-                slots[f"{key}s"], slots[f"{key}ns"] = Slot("%d", seconds.tolist()), Slot("%d", nanoseconds.tolist())
+                slots[f"{key}s"], slots[f"{key}ns"] = Slot.integers(seconds), Slot.integers(nanoseconds)
                 stamps[key] = [mark(f"{key}s"), mark(f"{key}ns")]
         if stamps:
             node["ts"] = stamps
@@ -115,12 +108,12 @@ def objects(name: str, samples: Samples, options: JsonOptions, *, depth: int, re
             node["flags"] = flags
         if kind.sequence and options.sequence:
             node["sequence"] = mark("sequence")
-            slots["sequence"] = Slot("%d", part.sequence.tolist())
+            slots["sequence"] = Slot.integers(part.sequence)
         if options.data:
             values, value_slots = jansson.value_slots(part, kind.length, options.real_precision)
             node["data"] = values
             slots |= value_slots
-        return render(jansson.dump(node, options, depth), slots, len(part))
+        return render(layout(node, options), slots, len(part))
 
     return by_kind(samples if received else samples.replace(received=np.full(len(samples), NO_TIME)), write)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,6 @@ from pytest_villas.formats import jansson
 from pytest_villas.formats.checks import check_finite, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
-from pytest_villas.formats.json import bundle
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds
 from pytest_villas.formats.options import read_options
@@ -39,16 +39,16 @@ class JsonEdgeflex(MessageCodec):
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
-        return bundle(by_kind(samples, self._objects), self.options, per_message)
+        return jansson.bundle(by_kind(samples, partial(self._objects, per_message)), self.options, per_message)
 
-    def _objects(self, samples: Samples, kind: Kind) -> list[str]:
+    def _objects(self, per_message: int, samples: Samples, kind: Kind) -> Messages:
         if not (kind.origin and kind.length):
             raise EncodeError(f"{self.name}: a sample needs an origin and at least one value")
         values, slots = jansson.value_slots(samples, kind.length, self.options.real_precision)
         node: dict[str, Node] = {signal.name: value for signal, value in zip(self.signals, values, strict=False)}
         node["created"] = mark("ms")
-        slots["ms"] = Slot("%d", milliseconds(samples.origin, tenths=True))
-        return render(jansson.dump(node, self.options, 1), slots, len(samples))
+        slots["ms"] = Slot.integers(milliseconds(samples.origin, tenths=True))
+        return render(jansson.template(node, self.options, per_message), slots, len(samples))
 
     def _read(self, payloads: Messages) -> Batch:
         found = jansson.parse(_DECODER, payloads, self.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,6 @@ from pytest_villas.formats import jansson
 from pytest_villas.formats.checks import check_finite, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
-from pytest_villas.formats.json import bundle
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds, read_sequences
 from pytest_villas.formats.options import read_options
@@ -61,19 +61,19 @@ class JsonKafka(MessageCodec):
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
-        return bundle(by_kind(samples, self._objects), self.options, per_message)
+        return jansson.bundle(by_kind(samples, partial(self._objects, per_message)), self.options, per_message)
 
-    def _objects(self, samples: Samples, kind: Kind) -> list[str]:
+    def _objects(self, per_message: int, samples: Samples, kind: Kind) -> Messages:
         values, slots = jansson.value_slots(samples, kind.length, self.options.real_precision)
         payload: dict[str, Node] = {}
         fields: list[tuple[str, str]] = []
         if kind.origin:
             payload["timestamp"] = mark("ms")
-            slots["ms"] = Slot("%d", milliseconds(samples.origin, tenths=False))
+            slots["ms"] = Slot.integers(milliseconds(samples.origin, tenths=False))
             fields.append(("int64", "timestamp"))
         if kind.sequence:
             payload["sequence"] = mark("sequence")
-            slots["sequence"] = Slot("%d", samples.sequence.tolist())
+            slots["sequence"] = Slot.integers(samples.sequence)
             fields.append(("int64", "sequence"))
         for node, signal in zip(values, self.signals, strict=False):
             payload[signal.name] = node
@@ -83,7 +83,7 @@ class JsonKafka(MessageCodec):
             for key, text in (self.options.schema or {"type": "struct", "name": "villas-node.Value"}).items()
         }
         schema["fields"] = [{"type": self._text(kind), "optional": "false", "field": self._text(name)} for kind, name in fields]
-        return render(jansson.dump({"schema": schema, "payload": payload}, self.options, 1), slots, len(samples))
+        return render(jansson.template({"schema": schema, "payload": payload}, self.options, per_message), slots, len(samples))
 
     def _text(self, text: str) -> str:
         return jansson.quote(text, self.options)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,6 @@ from pytest_villas.formats import jansson
 from pytest_villas.formats.checks import check_finite, check_types, check_unique
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
-from pytest_villas.formats.json import bundle
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.named import columns_by_name, milliseconds, read_milliseconds, read_sequences
 from pytest_villas.formats.options import read_options
@@ -60,9 +60,9 @@ class JsonReserve(MessageCodec):
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         check_finite(self.name, samples)
-        return bundle(by_kind(samples, self._objects), self.options, per_message)
+        return jansson.bundle(by_kind(samples, partial(self._objects, per_message)), self.options, per_message)
 
-    def _objects(self, samples: Samples, kind: Kind) -> list[str]:
+    def _objects(self, per_message: int, samples: Samples, kind: Kind) -> Messages:
         if not kind.length:
             raise EncodeError(f"{self.name}: a sample needs at least one value")
         values, slots = jansson.value_slots(samples, kind.length, self.options.real_precision)
@@ -76,9 +76,9 @@ class JsonReserve(MessageCodec):
             if kind.sequence:
                 node["sequence"] = mark("sequence")
             measurements.append(node)
-        slots["ms"] = Slot("%d", milliseconds(samples.origin, tenths=True) if kind.origin else [])
-        slots["sequence"] = Slot("%d", samples.sequence.tolist())
-        return render(jansson.dump({"measurements": measurements}, self.options, 1), slots, len(samples))
+        slots["ms"] = Slot.integers(milliseconds(samples.origin, tenths=True))
+        slots["sequence"] = Slot.integers(samples.sequence)
+        return render(jansson.template({"measurements": measurements}, self.options, per_message), slots, len(samples))
 
     def _read(self, payloads: Messages) -> Batch:
         found = jansson.parse(_DECODER, payloads, self.name)

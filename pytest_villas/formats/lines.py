@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -57,11 +56,7 @@ class LineCodec(MessageCodec):
     head: Head
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
-        rows = write_lines(samples, self.head, self.options)
-        if per_message == 1:
-            return [row.encode() for row in rows]
-        edges = [*range(0, len(rows), per_message), len(rows)]
-        return ["".join(rows[first:end]).encode() for first, end in pairwise(edges)]
+        return write_lines(samples, self.head, self.options).bundled(per_message)
 
     def _read(self, payloads: Messages) -> Batch:
         end = self.options.delimiter.encode()
@@ -82,10 +77,10 @@ class LineCodec(MessageCodec):
             raise DecodeError(f"{self.name}: line {error.line + 1}: {error}") from None
 
 
-def write_lines(samples: Samples, head: Head, options: LineOptions) -> list[str]:
+def write_lines(samples: Samples, head: Head, options: LineOptions) -> Messages:
     """Write a line, with its end, for each sample."""
 
-    def write(part: Samples, kind: Kind) -> list[str]:
+    def write(part: Samples, kind: Kind) -> Messages:
         template, slots = head.write(part, kind)
         marks, values = value_slots(part, kind.length if options.data else 0, options.real_precision)
         text = head.separator.join([template, *marks]) + options.delimiter

@@ -38,11 +38,11 @@ def _as_float(value: Any) -> Any:
     return float(value) if type(value) is int and abs(value) <= 2**53 else value
 
 
-def milliseconds(origin: Int64s, *, tenths: bool) -> list[int]:
+def milliseconds(origin: Int64s, *, tenths: bool) -> Int64s:
     """Return ms since the epoch, cut off, in VILLASnode's arithmetic: `tenths` adds seconds before it scales them."""
     seconds, nanoseconds = (part.astype(np.float64) for part in split_time(origin))
     scaled = (seconds + nanoseconds * 1e-9) * 1e3 if tenths else seconds * 1e3 + nanoseconds / 1e6
-    return np.trunc(scaled).astype(np.int64).tolist()  # type: ignore[no-any-return] # NumPy's tolist() says Any
+    return np.trunc(scaled).astype(np.int64)
 
 
 def read_milliseconds(stamps: Sequence[Any], name: str) -> Int64s:

@@ -36,7 +36,7 @@ class Value(MessageCodec):
         if np.any(samples.length < 1):
             raise EncodeError(f"{self.name}: a sample has no value: there would be no message")
         marks, slots = value_slots(samples, 1, self.options.real_precision)
-        return [row.encode() for row in render(marks[0] + "\n", slots, len(samples))]
+        return render(marks[0] + "\n", slots, len(samples))
 
     def _read(self, payloads: Messages) -> Batch:
         if not all(payload.endswith(b"\n") for payload in payloads):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import DecodeError
+from pytest_villas.formats import cells
 from pytest_villas.formats.template import Slot, mark
 from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType
 
@@ -40,17 +43,23 @@ def value_slots(samples: Samples, length: int, precision: int) -> tuple[list[str
         kind = samples.signals[i].type
         if kind is SignalType.COMPLEX:
             marks.append(mark(f"{i}real") + mark(f"{i}imag") + "i")
-            slots[f"{i}real"] = _float_slot(column.real.astype(np.float64), f"%.{precision}f")
-            slots[f"{i}imag"] = _float_slot(column.imag.astype(np.float64), f"%+.{precision}f")
+            slots[f"{i}real"] = _float_slot(column.real.astype(np.float64), precision)
+            slots[f"{i}imag"] = _float_slot(column.imag.astype(np.float64), precision, plus=True)
             continue
         marks.append(mark(str(i)))
-        slots[str(i)] = _float_slot(column, f"%.{precision}f") if kind is SignalType.FLOAT else Slot("%d", column.tolist())
+        slots[str(i)] = _float_slot(column, precision) if kind is SignalType.FLOAT else Slot.integers(column.astype(np.int64))
     return marks, slots
 
 
-def _float_slot(column: Column, spec: str) -> Slot:
-    # C's printf writes the sign of a NaN, Python's % does not
-    return Slot(spec, column.tolist(), np.isnan(column) & np.signbit(column), lambda _: "-nan")
+def _float_slot(column: Column, precision: int, *, plus: bool = False) -> Slot:
+    spec = f"%{'+' * plus}.{precision}f"
+
+    def text(value: float) -> str:
+        # C's printf writes the sign of a NaN, Python's % does not
+        return "-nan" if value != value and math.copysign(1, value) < 0 else spec % value  # noqa: PLR0124 - only NaN differs
+
+    writer = partial(cells.fixed, precision=precision, plus=plus) if 1 <= precision <= cells.DIGITS else None
+    return Slot(column, text, writer)
 
 
 def parse_column(tokens: list[bytes], signal: Signal) -> Column:

@@ -73,15 +73,15 @@ class HumanHead:
                 if np.any(seconds < 0):
                     raise EncodeError("villas.human: an origin before 1970 cannot be written")
                 text = f"{mark('sec')}.{mark('nsec')}"
-                slots |= {"sec": Slot("%d", seconds.tolist()), "nsec": Slot("%09d", nanoseconds.tolist())}
+                slots |= {"sec": Slot.integers(seconds), "nsec": Slot.integers(nanoseconds, 9)}
         if self.offset and kind.received:
             if not (kind.origin and self.ts_origin):
                 raise EncodeError("villas.human: received is written as an offset from origin, which is absent: save as .npz")
             text += mark("offset")
-            slots["offset"] = Slot("%+e", (offsets_of(samples) / SECOND).tolist())
+            slots["offset"] = Slot(offsets_of(samples) / SECOND, "%+e".__mod__)
         if self.sequence and kind.sequence:
             text += f"({mark('sequence')})"
-            slots["sequence"] = Slot("%d", samples.sequence.tolist())
+            slots["sequence"] = Slot.integers(samples.sequence)
         return text + "F" * kind.new_frame, slots
 
     def read(self, fields: Sequence[list[bytes]]) -> Stamps:

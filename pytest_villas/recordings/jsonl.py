@@ -28,8 +28,12 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
     if settings.indent:
         raise ConfigError(f"format {name!r}: indent: a recording has an object a line")
     check_samples(name, samples, samples.signals)
-    rows = objects(name, samples, settings, depth=0, received=settings.ts_received) if len(samples) else []
-    return "".join(row + "\n" for row in rows).encode()
+    if not len(samples):
+        return b""
+    rows = objects(
+        name, samples, settings, lambda node, options: jansson.dump(node, options) + "\n", received=settings.ts_received
+    )
+    return rows.blob.tobytes()
 
 
 def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:

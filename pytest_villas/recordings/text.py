@@ -42,7 +42,7 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
             if any(mark in str(signal) for mark in (head.separator, settings.delimiter, "\n", "\r")):
                 raise EncodeError(f"{name}: signal name {str(signal)!r} cannot stand in a header: it has a separator in it")
         title = head.title(samples.signals if settings.data else ()) + settings.delimiter
-    return (title + "".join(write_lines(samples, head, settings) if len(samples) else [])).encode()
+    return title.encode() + (write_lines(samples, head, settings).blob.tobytes() if len(samples) else b"")
 
 
 def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
