@@ -62,6 +62,11 @@ class ColumnHead:
     comment: str
 
     @property
+    def marks(self) -> str | None:
+        """See `Head.marks`."""
+        return 2 * self.separator if self.ts_origin and self.sequence and not self.offset else None
+
+    @property
     def fields(self) -> int:
         """See `Head.fields`."""
         return (2 if self.ts_origin else 1) + self.offset + self.sequence

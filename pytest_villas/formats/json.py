@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from pytest_villas.errors import DecodeError
-from pytest_villas.formats import jansson
+from pytest_villas.formats import jansson, plain
 from pytest_villas.formats.checks import check_finite, join_time, split_time
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
@@ -74,6 +74,26 @@ class Json(MessageCodec):
         return jansson.bundle(rows, self.options, per_message)
 
     def _read(self, payloads: Messages) -> Batch:
+        return plain.read(payloads, self._plain, self._careful)
+
+    def _plain(self, payloads: Messages) -> Batch | None:
+        """Read messages that are laid out as they are written here, with stamp, sequence and all values."""
+        options = self.options
+        if not (options.ts_origin and options.sequence and options.data) or options.sort_keys:
+            return None
+        values: list[Node] = [plain.point(signal).decode() for signal in self.signals]
+        pattern = jansson.template({"ts": {"origin": ["", ""]}, "sequence": "", "data": values}, options, 1).encode()
+        found = plain.numbers(payloads.blob.tobytes(), pattern, len(payloads), 3 + len(values), _listed)
+        if found is None:
+            return None
+        seconds, nanoseconds, sequence = (plain.integers(column) for column in found[:3])
+        columns = plain.columns(found[3:], self.signals)
+        if seconds is None or nanoseconds is None or sequence is None or columns is None or sequence.min() < 0:
+            return None
+        origin = join_time(seconds, nanoseconds)
+        return Batch(Samples(columns, self.signals, origin=origin, sequence=sequence), np.ones(len(payloads), np.int64))
+
+    def _careful(self, payloads: Messages) -> Batch:
         found: list[list[Sample]] | list[list[DatalessSample]]
         if self.options.data:
             found = jansson.parse(_MESSAGE, payloads, self.name)
@@ -85,6 +105,15 @@ class Json(MessageCodec):
             Samples(columns, self.signals, length=np.array(lengths, np.int64), **fields_of(items, self.name)),
             list(map(len, found)),
         )
+
+
+_LISTED = bytes(byte if byte in b"0123456789-.,\1" else ord("," if byte == ord("g") else " ") for byte in range(256))
+"""What is no part of a number is blank, but for one letter of "origin": it stands between the samples."""
+
+
+def _listed(text: bytes) -> bytes:
+    before, _, rest = text.translate(_LISTED).partition(b",")
+    return before + rest
 
 
 def objects(name: str, samples: Samples, options: JsonOptions, layout: Layout, *, received: bool = False) -> Messages:

@@ -10,12 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import DecodeError
+from pytest_villas.formats import plain
+from pytest_villas.formats.checks import SECOND
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import LineOptions
 from pytest_villas.formats.template import Kind, Slot, by_kind, render
 from pytest_villas.formats.values import BadText, merge, parse_column, value_slots
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Column, Int64s, Samples, Signal, empty_value
+
+_STAMP = 21
+"""Bytes of seconds and nanoseconds, each with the mark behind it."""
 
 
 class Stamps(NamedTuple):
@@ -33,6 +38,10 @@ class Head(Protocol):
     @property
     def separator(self) -> str:
         """What separates values."""
+
+    @property
+    def marks(self) -> str | None:
+        """What follows seconds, nanoseconds and (but for a separator) the sequence, where the head consists of these."""
 
     @property
     def fields(self) -> int:
@@ -59,6 +68,38 @@ class LineCodec(MessageCodec):
         return write_lines(samples, self.head, self.options).bundled(per_message)
 
     def _read(self, payloads: Messages) -> Batch:
+        return plain.read(payloads, self._plain, self._careful)
+
+    def _plain(self, payloads: Messages) -> Batch | None:
+        """Read messages of one line each, which begin with ten digits of seconds and nine of nanoseconds."""
+        marks = self.head.marks
+        if marks is None or not self.options.data or payloads.sizes.min() < _STAMP:
+            return None
+        separator, end = self.head.separator.encode(), self.options.delimiter.encode()
+        starts = payloads.offsets[:-1]
+        stamps = np.lib.stride_tricks.sliding_window_view(payloads.blob, _STAMP)[starts]
+        digits = stamps - np.uint8(ord("0"))
+        if (
+            np.any(stamps[:, 10] != ord(marks[0])) or np.any(stamps[:, 20] != ord(marks[1]))
+            or np.any(digits[:, :10] > 9) or np.any(digits[:, 11:20] > 9)
+        ):  # fmt: skip
+            return None
+        pattern = marks.encode() + b"".join([separator + plain.point(signal) for signal in self.signals]) + end
+        blob = payloads.blob.copy()
+        # the stamps have zeros before them, which JSON does not know
+        np.lib.stride_tricks.sliding_window_view(blob, _STAMP, writeable=True)[starts] = ord(" ")
+        listed = bytes.maketrans(separator + end + marks[2:].encode(), b",," + b" " * len(marks[2:]))
+        text, count = payloads.blob.tobytes(), 1 + len(self.signals)
+        found = plain.numbers(text, pattern, len(payloads), count, lambda _: blob.tobytes().translate(listed)[:-1])
+        if found is None:
+            return None
+        sequence, columns = plain.integers(found[0]), plain.columns(found[1:], self.signals)
+        if sequence is None or columns is None or sequence.min() < 0:
+            return None
+        origin = _number(digits[:, :10]) * SECOND + _number(digits[:, 11:20])
+        return Batch(Samples(columns, self.signals, origin=origin, sequence=sequence), np.ones(len(payloads), np.int64))
+
+    def _careful(self, payloads: Messages) -> Batch:
         end = self.options.delimiter.encode()
         if np.any(payloads.blob[payloads.offsets[1:] - 1] != ord(end)):
             raise DecodeError(f"{self.name}: the last line has no end: the message is cut off")
@@ -75,6 +116,13 @@ class LineCodec(MessageCodec):
             return Batch(read_lines(lines, self.head, self.signals if self.options.data else (), self.signals), counts)
         except BadText as error:
             raise DecodeError(f"{self.name}: line {error.line + 1}: {error}") from None
+
+
+def _number(digits: npt.NDArray[np.uint8]) -> Int64s:
+    number = np.zeros(len(digits), np.int64)
+    for column in digits.T:
+        number = number * 10 + column
+    return number
 
 
 def write_lines(samples: Samples, head: Head, options: LineOptions) -> Messages:

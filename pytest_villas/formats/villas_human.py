@@ -58,6 +58,11 @@ class HumanHead:
         return "\t"
 
     @property
+    def marks(self) -> str | None:
+        """See `Head.marks`."""
+        return ".()" if self.ts_origin and self.sequence and not self.offset else None
+
+    @property
     def fields(self) -> int:
         """See `Head.fields`."""
         return 1
