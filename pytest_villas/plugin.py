@@ -144,6 +144,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(f"{item.nodeid}: {error}") from None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Let no test pass on what nobody knows, as `not (x > y)` would."""
+    result = yield
+    log = pyfuncitem.config.stash[SESSION].recorder.log
+    if log is not None:
+        log.check()
+    return result
+
+
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     """Explain `assert run.latency.p99 < 2 * ms` by its verdict, and remember what it came to."""
     verdict = outcome.verdict_of(op, left, right)

@@ -114,7 +114,7 @@ class Keeper:
         from pytest_villas.measure.asked import told  # noqa: PLC0415
 
         verdicts = [told(None, verdict, f"baseline {name}") for name, verdict in self._verdicts(log, margins, environment)]
-        bad = [verdict for verdict in verdicts if not verdict]
+        bad = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
         if bad:
             lines = [line for verdict in bad for line in verdict.lines()]
             held = f"{len(verdicts) - len(bad)} of {len(verdicts)} figures are no worse than in the baseline"

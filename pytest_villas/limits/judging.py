@@ -58,7 +58,7 @@ def require_all(run: Measured, limits: Mapping[str, Any]) -> None:
     if not verdicts:
         remedy = "declare some in the rig file, by @pytest.mark.limits(...) or in the call"
         raise LimitsNotKept(f"no limit is declared, so nothing was judged: {remedy}", failed=False)
-    bad = [verdict for verdict in verdicts if not verdict]
+    bad = [verdict for verdict in verdicts if verdict.outcome.name != "PASS"]
     if bad:
         lines = [line for verdict in bad for line in verdict.lines()]
         held = f"{len(verdicts) - len(bad)} of {len(verdicts)} limits are kept"

@@ -15,7 +15,11 @@ if TYPE_CHECKING:  # verdicts are told here
 Listener: TypeAlias = "Callable[[object, Verdict, str], None]"
 """Is told what was asked (a measure, a channel or a run), the verdict, and the name of the limit where it has one."""
 
+Doubter: TypeAlias = "Callable[[Verdict], None]"
+"""Is told of a verdict that is neither PASS nor FAIL and was taken for true or false."""
+
 _listeners: list[Listener] = []
+_doubters: list[Doubter] = []
 
 
 @contextmanager
@@ -26,6 +30,22 @@ def heard_by(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+@contextmanager
+def doubted_by(doubter: Doubter) -> Iterator[None]:
+    """Tell this one of every verdict that nobody knows and that is taken for true or false in here."""
+    _doubters.append(doubter)
+    try:
+        yield
+    finally:
+        _doubters.remove(doubter)
+
+
+def doubt(verdict: Verdict) -> None:
+    """Tell whoever has to know that a verdict was taken for false that is no FAIL: ``not (x > y)`` is true then."""
+    if _doubters:
+        _doubters[-1](verdict)
 
 
 def nobody(_source: object, _verdict: Verdict, _limit: str) -> None:

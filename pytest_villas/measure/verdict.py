@@ -5,7 +5,8 @@
     assert run.latency.p99 < 2 * ms        # a Verdict is true for PASS alone
     assert run.delivery.lost == 0
 
-Ask for what should hold. ``not (lost > 0)`` is true as well where nobody knows how many were lost.
+Ask for what should hold. ``not (lost > 0)`` is true as well where nobody knows how many were lost; a test with a rig that
+takes such a verdict for true or false, and passes, ends INCONCLUSIVE all the same. Whoever means it looks at `outcome`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numbers import Real
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from pytest_villas.errors import ConfigError
-from pytest_villas.measure.asked import told
+from pytest_villas.measure.asked import doubt, told
 from pytest_villas.measure.quantity import format_apart, format_range, format_value, read_text
 
 Limit: TypeAlias = "float | str | Count"
@@ -85,7 +86,9 @@ class Verdict:
     more: int | None = None
 
     def __bool__(self) -> bool:
-        """Say whether the limit holds: INCONCLUSIVE and INVALID are false."""
+        """Say whether the limit holds: INCONCLUSIVE and INVALID are false, and whoever takes them for that is noted."""
+        if self.outcome in {Outcome.INCONCLUSIVE, Outcome.INVALID}:
+            doubt(self)
         return self.outcome is Outcome.PASS
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from pytest_villas.report.traces import timeline, traces
 from pytest_villas.report.writers import reason
 from pytest_villas.rig import stored
 from pytest_villas.rig.rig import CONFIG, RIG_LOG, WORKER_LOG
+from pytest_villas.samples import NO_TIME
 from pytest_villas.units import duration
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def complete(folder: Path, found: RunFile) -> None:
     files.write(folder / PICTURE, svg.document(svg.picture(drawn, line, found.test.test)).encode())
     for name in ("stimulus", "response"):
         samples = recordings.open(folder / f"{name}.npz")
+        if (samples.origin == NO_TIME).all():  # of a rig that keeps no stamp: that of the arrival is all there is
+            samples = samples.replace(origin=samples.received, received=None)
         if len(samples) * max(len(samples.signals), 1) <= _MOST_TEXT:
             recordings.save(folder / f"{name}.human", samples)
 

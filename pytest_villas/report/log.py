@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_villas.errors import LimitsNotKept
 from pytest_villas.measure import ChannelFidelity, Delivery, Distribution, Fidelity, Measure, Verdict
 from pytest_villas.replay.run import Run
 from pytest_villas.report.build import hashes, run_record, verdict_record
@@ -35,6 +36,7 @@ class TestLog:
         event: is told what happens.
         runs: made so far, with their records.
         problems: what went wrong beside the test.
+        doubts: verdicts that are neither PASS nor FAIL, and that the test took for true or false.
         logs: the folder with the logs of the rig.
     """
 
@@ -52,6 +54,7 @@ class TestLog:
     event: Callable[..., None] = _unheard
     runs: list[tuple[Run, RunRecord]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    doubts: list[Verdict] = field(default_factory=list)
     _verdicts: list[tuple[int | None, VerdictRecord]] = field(default_factory=list)
     _owners: dict[int, int] = field(default_factory=dict)
 
@@ -73,6 +76,13 @@ class TestLog:
         record = verdict_record(verdict, limit)
         self._verdicts.append((run, record))
         self.event("verdict", test=self.test, run=None if run is None else self.runs[run][1].id, **msgspec.to_builtins(record))
+
+    def check(self) -> None:
+        """Raise LimitsNotKept where the test, which passed, rests on something that nobody knows."""
+        if self.doubts:
+            why = "the test passed, and took for true or false what nobody knows (ask for what should hold, or look at .outcome)"
+            lines = [line for verdict in dict.fromkeys(self.doubts) for line in verdict.lines()]
+            raise LimitsNotKept("\n".join([why, *lines]), failed=False)
 
     def record(self) -> TestRecord:
         """Return all that is known by now; outcome and duration are for others to add."""

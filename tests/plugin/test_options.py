@@ -286,6 +286,44 @@ def test_a_plain_failure_after_a_caught_comparison_stays_a_failure(pytester: pyt
     assert pytester.runpytest_subprocess("--rig=loopback").ret == 1
 
 
+def test_what_nobody_knows_passes_no_test_whatever_is_made_of_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from pytest_villas import generate, s
+        from pytest_villas.measure import Outcome
+
+        @pytest.fixture
+        def unknown(rig):
+            return rig.replay(generate.three_phase(frequency=10, rate=100, duration=1)).latency.p99
+
+        def test_denied(unknown):
+            assert not (unknown > 1 * s)
+
+        def test_in_a_class_of_its_own(unknown):
+            if unknown > 1 * s:
+                pytest.fail("too slow")
+
+        def test_failed_all_the_same(unknown):
+            assert not (unknown > 1 * s)
+            assert 1 == 2
+
+        def test_looked_at(unknown):
+            assert (unknown > 1 * s).outcome is Outcome.INCONCLUSIVE
+
+        def test_denied_and_known(rig):
+            assert not (rig.replay(generate.three_phase(rate=200, duration=1)).delivery.sent > 200)
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback", "-rA", "--tb=short")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*the test passed, and took for true or false what nobody knows*", "*INCONCLUSIVE: latency p99 > 1 s*"]
+    )
+    result.stdout.fnmatch_lines_random(
+        ["PASSED *test_looked_at*", "PASSED *test_denied_and_known*", "INCONCLUSIVE *test_denied[[]*",
+         "INCONCLUSIVE *test_in_a_class_of_its_own*", "FAILED *test_failed_all_the_same*"]
+    )  # fmt: skip
+
+
 def test_rigs_work_side_by_side_under_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest

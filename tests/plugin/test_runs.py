@@ -25,7 +25,7 @@ TEST = """
     @pytest.mark.limits(latency_p90="9 s", latency_p95="9 s", loss=0)
     def test_until_it_can_tell(rig):
         short = generate.three_phase(rate=1000, duration=0.6)
-        assert not all(rig.replay(short).judge())
+        assert {{verdict.outcome.value for verdict in rig.replay(short).judge()}} == {{"PASS", "INCONCLUSIVE"}}
         runs = rig.replay(short, until="conclusive", within="100 s")
         runs.check()
         assert 1 < len(runs) < 20
