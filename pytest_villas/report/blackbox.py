@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
 
 from pytest_villas import recordings
 from pytest_villas.errors import VillasError
@@ -89,7 +90,7 @@ def complete(folder: Path, found: RunFile) -> None:
     for name in ("stimulus", "response"):
         samples = recordings.open(folder / f"{name}.npz")
         if (samples.origin == NO_TIME).all():  # of a rig that keeps no stamp: that of the arrival is all there is
-            samples = samples.replace(origin=samples.received, received=None)
+            samples = samples.replace(origin=samples.received, received=np.full(len(samples), NO_TIME))
         if len(samples) * max(len(samples.signals), 1) <= _MOST_TEXT:
             recordings.save(folder / f"{name}.human", samples)
 
