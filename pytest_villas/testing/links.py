@@ -46,7 +46,7 @@ class Wire:
     """Whether a link notices that nobody is at the other end; a serial line does not."""
 
 
-def meet(*links: Link, within: int = 5 * s) -> None:
+def meet(*links: Link, within: int = 20 * s) -> None:
     """Wait until each of these links has its peers, at most `within` ns. They may be each other's, in one thread."""
     end = time.monotonic_ns() + within
     missing = list(links)
@@ -61,7 +61,7 @@ def meet(*links: Link, within: int = 5 * s) -> None:
                 missing = [other for other in missing if other is not link]
 
 
-def take(link: Link, count: int, *others: Link, within: int = 5 * s) -> list[bytes]:
+def take(link: Link, count: int, *others: Link, within: int = 20 * s) -> list[bytes]:
     """Receive `count` messages, or what comes within so many ns, and serve the other links of this thread meanwhile."""
     taken: list[bytes] = []
     by_descriptor = {each.fileno(): each for each in (*others, link)}
@@ -75,7 +75,7 @@ def take(link: Link, count: int, *others: Link, within: int = 5 * s) -> list[byt
     return taken
 
 
-def lossless(*links: Link, within: int = 5 * s) -> bool:
+def lossless(*links: Link, within: int = 20 * s) -> bool:
     """Say whether no link has anything to count as lost, or has nothing any more within so many ns.
 
     An engine with threads of its own may count a message as sent after it has arrived.

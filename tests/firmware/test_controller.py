@@ -107,7 +107,7 @@ def test_its_outputs_are_those_of_the_model_bit_by_bit(operator: Line) -> None:
         return 325 * np.sin(number / 7), 1e4 * np.sin(number / 40), -1e-3 * number
 
     seen = taken(operator, range(1000, 1600), volts)
-    assert len({output.values[4] for output in seen}) > 150
+    assert len({output.values[4] for output in seen}) > 50
     assert max(abs(output.values[1]) for output in seen) == 500
     assert_as_modelled(seen, volts)
 

@@ -54,7 +54,7 @@ def test_the_death_of_the_rig_ends_the_replay_with_its_last_words_and_the_captur
     process = start(pytester, name, LONG)
     assert wait_until(lambda: replay_runs(pytester.path), 60)
     os.kill(rig_pids(pytester.path)[0], signal.SIGKILL)
-    assert process.wait(5) == 10, "the exit status for a broken rig"
+    assert process.wait(60) == 10, "the exit status for a broken rig"
     output = (pytester.path / "output").read_text()
     assert f"rig '{name}': its process was killed by signal 9" in output
     assert "rig.log" in output

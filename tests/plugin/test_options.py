@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_the_twin_runs_instead_of_the_rig(pytester: pytest.Pytester) -> None:
 def test_a_rig_in_use_is_an_error_that_says_by_whom_and_waiting_helps(pytester: pytest.Pytester) -> None:
     from pytest_villas.rig.lease import Lease  # noqa: PLC0415 - the rest is seen from outside
 
-    name = f"leased-{pytester.path.name}"
+    name = f"leased-{pytester.path.name}-{os.getpid()}"  # a lease is the machine's
     config = pytester.path / "one.conf"
     config.write_text(
         'nodes = { echo = { type = "nanomsg", out = { endpoints = "ipc://%s/e" }, in = { endpoints = "ipc://%s/e" } } }'

@@ -16,7 +16,7 @@ from pytest_villas import Samples, Signal, SignalType, recordings
 from pytest_villas.errors import ConfigError, DecodeError, SignalError
 
 TIMES = 400
-SLOW = {"mat": 40}  # each in a process of its own
+SLOW = {"mat": 15}  # each in a process of its own
 SAMPLES = Samples(
     [np.array([1.5, -2.25, 3e9]), np.array([1, -2, 3]), np.array([0.5 - 2j, 1, 2j], np.complex64)],
     [Signal("va", "V"), Signal("n", "", SignalType.INTEGER), Signal("z", "", SignalType.COMPLEX)],
