@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
+from pytest_villas.formats import plain, protobuf_plain
 from pytest_villas.formats.checks import join_time, split_time
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.messages import Messages
@@ -91,6 +92,11 @@ class Protobuf(MessageCodec):
         seconds, nanoseconds = split_time(np.where(present, samples.origin, 0))
         if np.any((seconds < 0) | (seconds >= 2**32)):
             raise EncodeError(f"{self.name}: an origin has to be between 1970 and 2106: seconds have 32 bits without a sign")
+        if (
+            per_message == 1 and self._is_plain and present.all() and not samples.new_frame.any()
+            and samples.sequence.min() != NO_SEQUENCE and samples.length.min() == len(self.signals)
+        ):  # fmt: skip
+            return protobuf_plain.write(samples.sequence, seconds, nanoseconds, samples.columns)
         payloads = []
         for first in range(0, len(samples), per_message):
             message = _message_class()()
@@ -112,7 +118,19 @@ class Protobuf(MessageCodec):
             payloads.append(message.SerializeToString())
         return payloads
 
+    @property
+    def _is_plain(self) -> bool:
+        floats = all(signal.type is SignalType.FLOAT for signal in self.signals)
+        return floats and 1 <= len(self.signals) <= protobuf_plain.LARGEST and self.options.ts_origin and self.options.sequence
+
     def _read(self, payloads: Messages) -> Batch:
+        return plain.read(payloads, self._plain, self._careful)
+
+    def _plain(self, payloads: Messages) -> Batch | None:
+        samples = protobuf_plain.read(payloads, self.signals) if self._is_plain else None
+        return None if samples is None else Batch(samples, np.ones(len(payloads), np.int64))
+
+    def _careful(self, payloads: Messages) -> Batch:
         messages = [self._parse(payload) for payload in payloads]
         found = [sample for message in messages for sample in message.samples]
         for sample in found:

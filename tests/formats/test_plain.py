@@ -97,3 +97,40 @@ def test_a_digit_in_a_word_is_not_read_as_part_of_a_number(setting: str) -> None
                 for sample in expected:
                     for a, b in zip(decoded.samples[which : which + 1], sample, strict=True):
                         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@settings(max_examples=40)
+@given(data=st.data())
+def test_protobuf_is_read_as_one_by_one(changed: bool, data: st.DataObject) -> None:
+    codec = formats.codec("protobuf", "2f")
+    numbers = st.integers(0, 2**63 - 1) | st.sampled_from([0, 127, 128, 16383, 16384, 2**28 - 1, 2**28, 2**35, 2**62])
+    sequence = np.array(data.draw(st.lists(numbers, min_size=MANY, max_size=MANY)))
+    origin = np.array(
+        data.draw(st.lists(st.integers(0, 2**32 * 10**9 - 1) | st.integers(0, 10**10), min_size=MANY, max_size=MANY))
+    )
+    values = np.array(data.draw(st.lists(st.floats(), min_size=MANY, max_size=MANY)))
+    given_samples = Samples([values, -values], "2f", origin=origin, sequence=sequence)
+    payloads = list(codec.encode_many(given_samples))
+    assert payloads == [codec.encode_many(given_samples[i : i + 1])[0] for i in range(MANY)]
+    assert payloads == [_by_the_runtime(codec, given_samples[i : i + 1]) for i in range(MANY)]
+    for _ in range(data.draw(st.integers(1, 3)) if changed else 0):
+        which = data.draw(st.integers(0, MANY - 1))
+        at = data.draw(st.integers(0, len(payloads[which])))
+        put = data.draw(st.binary(max_size=2) | st.sampled_from([b"\x80", b"\xff" * 9, b"\x1a"]))
+        payloads[which] = payloads[which][:at] + put + payloads[which][at + data.draw(st.integers(0, 2)) :]
+    expected, which_message, refused = one_by_one(codec, payloads)
+    decoded = codec.decode_many(payloads)
+    assert [(rejection.index, rejection.reason) for rejection in decoded.rejected] == refused
+    assert decoded.message.tolist() == which_message
+    whole = Samples.concat(expected)
+    for name in ("origin", "sequence", "length"):
+        np.testing.assert_array_equal(getattr(decoded.samples, name), getattr(whole, name))
+    for a, b in zip(decoded.samples, whole, strict=True):
+        np.testing.assert_array_equal(a.view(np.int64), b.view(np.int64))
+
+
+def _by_the_runtime(codec: Codec, sample: Samples) -> bytes:
+    """Write two samples in a message, which is left to the official runtime, and take the first."""
+    message = codec.encode(Samples.concat([sample, sample]))
+    return message[: len(message) // 2]
