@@ -173,7 +173,7 @@ def pytest_runtest_makereport(
     if report.failed and call.excinfo is not None:
         outcome.mark(report, outcome.classify(call.excinfo.value, compared))
     compared.clear()
-    item.config.stash[SESSION].recorder.phase(report)
+    item.config.stash[SESSION].recorder.phase(report, item.config)
     return report
 
 

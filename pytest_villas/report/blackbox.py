@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_villas import recordings
 from pytest_villas.errors import VillasError
+from pytest_villas.replay.run import Run
 from pytest_villas.report import files, svg
 from pytest_villas.report.record import Environment, RunFile
 from pytest_villas.report.secrets import redacted, without
@@ -54,6 +55,11 @@ def leave(parcel: Parcel, log: TestLog, environment: Environment) -> list[str]:
         except Exception as error:  # noqa: BLE001 - no picture is worth a verdict
             problems.append(f"the black box of a run is not complete: {run.folder}: {reason(error)}")
     return problems
+
+
+def pictures(runs: Iterable[Run]) -> list[Path]:
+    """Return the pictures that these runs left, in their order."""
+    return [path for run in runs if (path := run.folder / PICTURE).is_file()]
 
 
 def copy_logs(source: Path, folder: Path, secrets: Iterable[str]) -> None:

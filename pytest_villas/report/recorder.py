@@ -87,20 +87,27 @@ class Recorder:
         with heard_by(self.log.heard), doubted_by(self.log.doubts.append):
             yield self.log
 
-    def phase(self, report: pytest.TestReport) -> None:
+    def phase(self, report: pytest.TestReport, config: pytest.Config) -> None:
         """Take a phase of the running test. With the last one the test is packed up, and stored with its runs."""
         self._phases.append(report)
         if report.when != "teardown":
             return
         if self.log is not None:
-            self._finish_test(report)
+            self._finish_test(report, config)
         self._phases.clear()
 
-    def _finish_test(self, report: pytest.TestReport) -> None:
-        from pytest_villas.report import junit  # noqa: PLC0415
+    def _finish_test(self, report: pytest.TestReport, config: pytest.Config) -> None:
+        from pytest_villas.report import elsewhere, junit  # noqa: PLC0415
+        from pytest_villas.report.blackbox import pictures  # noqa: PLC0415
         from pytest_villas.report.collect import attach  # noqa: PLC0415
 
+        assert self.log is not None
+        runs = [run for run, _ in self.log.runs]
         parcel = self._packed()
+        try:
+            elsewhere.show(pictures(runs), report, config)
+        except Exception as error:  # noqa: BLE001 - the report of another plugin costs no verdict
+            parcel.test.problems.append(f"the pictures could not be attached: {reason(error)}")
         report.user_properties += junit.properties(parcel.test, parcel.rig)
         attach(parcel, report)
 
