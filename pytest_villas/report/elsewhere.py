@@ -19,7 +19,7 @@ def show(pictures: Iterable[Path], report: pytest.TestReport, config: pytest.Con
 
         for path in pictures:
             content = base64.b64encode(path.read_bytes()).decode()  # what is not base64 it takes for the name of a file
-            report.extras = [*getattr(report, "extras", []), extras.svg(content, name=path.parent.name)]
+            report.extras = [*getattr(report, "extras", []), extras.svg(content, name=path.parent.name)]  # type: ignore[attr-defined]  # what pytest-html looks at
     if config.getoption("allure_report_dir", None):
         import allure  # noqa: PLC0415 - as above
 
