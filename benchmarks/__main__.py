@@ -1,9 +1,10 @@
 """Measure ourselves against named peers, in turn, and write RESULTS.md and results.json beside this file.
 
-    python -m benchmarks [--rounds N] [--samples N] [GROUP...]
+    python -m benchmarks [--rounds N] [--samples N] [--only WORD] [GROUP...]
 
-Groups are `trips` (about 4 minutes: round trips, lateness, stamps), `rates` (about 12 minutes) and `work` (about 10 minutes: what
-a processor does); leave the machine alone meanwhile. Without any, all. The rows of a group that is not run stay as they are.
+Groups are `trips` (round trips, lateness, stamps), `rates` and `work` (what a processor does); leave the machine alone meanwhile.
+Without any, all. The rows of a group that is not run stay as they are. A contest that breaks is left out, and said to be; the
+others go on, and the exit status is 1. What has been measured is written after every round.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against named peers.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="trips, rates, work; without any, all")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=100_000, help="of each call of a codec")
+    parser.add_argument("--samples", type=int, default=1_000_000, help="of each call of a codec")
+    parser.add_argument("--only", default="", metavar="WORD", help="contests with this in their figure, to try them")
     given = parser.parse_args(arguments)
     groups: dict[str, Callable[[], Iterator[Contest]]] = {
         "trips": live.trips,
@@ -45,17 +48,43 @@ def main(arguments: list[str]) -> None:
         parser.error(f"no group {', '.join(sorted(unknown))}: there are {', '.join(groups)}")
     file = HERE / "results.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    broken: list[str] = []
+    start = time.monotonic()
     for name in given.groups or groups:
-        began, contests = time.strftime("%Y-%m-%d %H:%M"), [Rounds(contest) for contest in groups[name]()]
+        began = time.strftime("%Y-%m-%d %H:%M")
+        contests = [Rounds(contest) for contest in _made(name, groups[name], broken) if given.only in contest.figure]
         others = [row for row in kept if row["group"] != name]
         for number in range(given.rounds):
-            for contest in contests:
-                contest.play()
-                print(f"{name}, round {number + 1}: {contest.contest.figure}: {_said(contest.ours[-1])}", flush=True)
+            for contest in list(contests):
+                figure = contest.contest.figure
+                try:
+                    contest.play()
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others are measured
+                    contests.remove(contest)
+                    broken.append(f"{figure}: {type(error).__name__}: {error}")
+                    traceback.print_exc()
+                    continue
+                at = time.monotonic() - start
+                print(f"{at:6.0f} s  {name}, round {number + 1}: {figure}: {_said(contest.ours[-1])}", flush=True)
             rows = [{**row, "group": name, "when": began} for contest in contests for row in contest.rows()]
             kept = sorted(others + rows, key=lambda row: list(groups).index(row["group"]))
-            file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-            (HERE / "RESULTS.md").write_text(table(kept), encoding="utf-8")
+            if not given.only:
+                file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+                (HERE / "RESULTS.md").write_text(table(kept, broken), encoding="utf-8")
+        if given.only:
+            print("\n".join(_line(row) for row in rows))
+    print(f"{time.monotonic() - start:.0f} s, {len(broken)} broken")
+    if broken:
+        sys.exit(1)
+
+
+def _made(name: str, group: Callable[[], Iterator[Contest]], broken: list[str]) -> Iterator[Contest]:
+    """Yield the contests of a group, as far as they can be made."""
+    try:
+        yield from group()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are measured
+        broken.append(f"{name}: {type(error).__name__}: {error}")
+        traceback.print_exc()
 
 
 def _work(samples: int) -> Iterator[Contest]:
@@ -68,7 +97,7 @@ def _said(measured: Measurement) -> str:
     return ", ".join(f"{name} {value:.4g}".strip() for name, value in measured.items())
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], broken: Sequence[str] = ()) -> str:
     """Return the results as Markdown."""
     held = [row["holds"] for row in rows if row["holds"] is not None]
     head = [
@@ -85,6 +114,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         head += ["", f"## {group}, {mine[0]['when']}, {mine[0]['rounds']} rounds", ""]
         head += [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
         head += [_line(row) for row in mine]
+    if broken:
+        head += ["", "Not measured:", "", *(f"- {each}" for each in broken)]
     return "\n".join([*head, ""])
 
 

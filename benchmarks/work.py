@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
@@ -30,11 +32,11 @@ Loop = tuple[Callable[[], list[bytes]], Callable[[list[bytes]], object]]
 cpu = time.process_time
 
 
-def samples(count: int) -> Samples:
+def samples(count: int, width: int = WIDTH) -> Samples:
     """Return random numbers with stamps."""
     rng = np.random.default_rng(1)
-    columns = [rng.standard_normal(count) for _ in range(WIDTH)]
-    return Samples(columns, f"{WIDTH}f", origin=10**18 + np.arange(count) * 10**6, sequence=np.arange(count))
+    columns = [rng.standard_normal(count) for _ in range(width)]
+    return Samples(columns, f"{width}f", origin=10**18 + np.arange(count) * 10**6, sequence=np.arange(count))
 
 
 class Loops:
@@ -93,46 +95,102 @@ class Loops:
         return lambda: [codec.dumpb([each]) for each in self.objects], lambda messages: [codec.loadb(m) for m in messages]
 
 
-def codecs(count: int) -> Iterator[Contest]:
-    """Encode and decode, one sample a message."""
-    given = samples(count)
-    loops = Loops(given)
+def codecs(count: int, share: int) -> Iterator[Contest]:
+    """Encode and decode `count` samples, one a message; the loops of others do a `share`-th of that, and are scaled."""
+    given, fewer = samples(count), samples(count // share)
+    loops = Loops(fewer)
     standard = loops.json(lambda value: json.dumps(value).encode(), json.loads)
     of_package, in_python = "the package villas-node", "a loop in Python over"
-    others: dict[str, tuple[str, Loop, float]] = {
-        "json": (f"{in_python} json", standard, 1 / 20),
-        "csv": (f"{in_python} str", loops.text(","), 1 / 20),
-        "tsv": (f"{in_python} str", loops.text("\t"), 1 / 20),
-        "villas.human": (of_package, loops.human(), 1 / 20),
-        "villas.binary": (f"{in_python} struct", loops.packed(">BBHIII", f">{WIDTH}f"), 1 / 50),
-        "villas.web": (f"{in_python} struct", loops.packed("<BBHIII", f"<{WIDTH}f"), 1 / 50),
-        "raw": (f"{in_python} struct", loops.packed("", f"<{WIDTH}f"), 1 / 50),
-        "gtnet": (f"{in_python} struct", loops.packed("", f">{WIDTH}f"), 1 / 50),
-        "opal.asyncip": (f"{in_python} struct", loops.packed("<HIH", f"<{WIDTH}d"), 1 / 50),
-        "protobuf": (of_package, loops.protobuf(), 1 / 5),
+    text, packed = {"": 1 / 20}, {"": 1 / 50}
+    others: dict[str, tuple[str, Loop, dict[str, float]]] = {
+        "json": (f"{in_python} json", standard, text),
+        "csv": (f"{in_python} str", loops.text(","), text),
+        "tsv": (f"{in_python} str", loops.text("\t"), text),
+        "villas.human": (of_package, loops.human(), text),
+        "villas.binary": (f"{in_python} struct", loops.packed(">BBHIII", f">{WIDTH}f"), packed),
+        "villas.web": (f"{in_python} struct", loops.packed("<BBHIII", f"<{WIDTH}f"), packed),
+        "raw": (f"{in_python} struct", loops.packed("", f"<{WIDTH}f"), packed),
+        "gtnet": (f"{in_python} struct", loops.packed("", f">{WIDTH}f"), packed),
+        "opal.asyncip": (f"{in_python} struct", loops.packed("<HIH", f"<{WIDTH}d"), packed),
+        "protobuf": (of_package, loops.protobuf(), {"": 1 / 5}),
     }
+    scaled = f", no garbage collection, {len(fewer)} samples, scaled"
     for name, (peer, (write, read), reach) in others.items():
         codec = formats.codec(name, f"{WIDTH}f")
         messages = codec.encode_many(given)
+        few = list(codec.encode_many(fewer))
+        limits = _limits(name, fewer, share)
         for what, ours, theirs in (
             ("encode", partial(codec.encode_many, given), write),
-            ("decode", partial(codec.decode_many, messages), partial(read, list(messages))),
+            ("decode", partial(codec.decode_many, messages), partial(read, few)),
         ):
-            figure = f"{what} {count} samples of {WIDTH} floats, {name}"
-            yield Contest(figure, "s", partial(seconds, ours, cpu), (Peer(peer, partial(seconds, theirs, cpu), {"": reach}),))
-    ours_json = formats.codec("json", f"{WIDTH}f")
+            opponents = (Peer(peer + scaled, partial(_collected, theirs, share), reach), *limits.get(what, ()))
+            yield Contest(f"{what} {count} samples of {WIDTH} floats, {name}", "s", partial(seconds, ours, cpu), opponents)
     both = [("json of the standard library", standard), ("orjson", loops.json(orjson.dumps, orjson.loads))]
-    ahead = tuple(Peer(name, partial(seconds, partial(_both, *loop), cpu), {"": 1.0}) for name, loop in both)
-    batch = partial(seconds, lambda: ours_json.decode_many(ours_json.encode_many(given)), cpu)
-    yield Contest(f"json, encode and decode, {count} messages before and after a replay", "s", batch, ahead)
-    few = samples(2000)
-    lone = Loops(few)
+    ahead = tuple(Peer(name + scaled, partial(_collected, partial(_both, *loop), share), {"": 1.0}) for name, loop in both)
+    codec = formats.codec("json", f"{WIDTH}f")
+    batch = partial(seconds, lambda: codec.decode_many(codec.encode_many(given)), cpu)
+    yield Contest(f"json, encode and decode, {count} messages of {WIDTH} floats before and after a replay", "s", batch, ahead)
+    yield _single()
+
+
+def _single() -> Contest:
+    """Encode and decode messages of 3 floats, each by itself."""
+    few = samples(20_000, 3)
+    lone, codec = Loops(few), formats.codec("json", "3f")
     singles = [few[i : i + 1] for i in range(len(few))]
-    alone = partial(seconds, lambda: [ours_json.decode(ours_json.encode(each)) for each in singles], cpu)
+    alone = partial(_collected, lambda: [codec.decode(codec.encode(each)) for each in singles], 1)
     both = [("json of the standard library", lone.json(lambda value: json.dumps(value).encode(), json.loads))]
     both.append(("orjson", lone.json(orjson.dumps, orjson.loads)))
-    ahead = tuple(Peer(name, partial(seconds, partial(_both, *loop), cpu), {"": 1.0}) for name, loop in both)
-    yield Contest("json, encode and decode, 2000 messages, each alone", "s", alone, ahead)
+    ahead = tuple(
+        Peer(f"{name}, no garbage collection", partial(_collected, partial(_both, *loop), 1), {"": 1.0}) for name, loop in both
+    )
+    return Contest(f"json, encode and decode, {len(few)} messages of 3 floats, each alone", "s", alone, ahead)
+
+
+def _collected(work: Callable[[], object], share: int) -> Measurement:
+    """Measure what makes many objects without the collector, which would slow it down; times `share`."""
+    gc.collect()
+    gc.disable()
+    try:
+        return {"": share * seconds(work, cpu)[""]}
+    finally:
+        gc.enable()
+
+
+def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]]:
+    """Return who does nothing but the numbers: what a reader or writer that is made of such parts cannot be faster than."""
+    values = np.stack(given.columns, axis=1)
+    scaled = f" (the limit), {len(given)} samples, scaled"
+    if name in ("json", "csv", "tsv", "villas.human"):
+        spec = "%.17g" if name == "json" else "%.17f"
+        decoder = msgspec.json.Decoder(list[float])
+        content = ("[" + ",".join(spec % value for value in values.ravel().tolist()) + "]").encode()
+        return {
+            "encode": (Peer(f"snprintf {spec} of the values alone, in C{scaled}", partial(_printf, spec, values.size, share)),),
+            "decode": (
+                Peer(
+                    f"msgspec, one list of the values alone{scaled}", partial(_collected, partial(decoder.decode, content), share)
+                ),
+            ),
+        }
+    if name in ("villas.binary", "villas.web", "raw", "gtnet", "opal.asyncip"):
+        kind = {"villas.binary": ">f4", "gtnet": ">f4", "opal.asyncip": "<f8"}.get(name, "<f4")
+        table = np.tile(values, (share, 1)).astype(kind)
+        columns = np.ascontiguousarray(table.T, np.float64)
+        return {
+            "encode": (Peer("NumPy, one assignment of the values alone (the limit)", partial(_assigned, columns.T, kind)),),
+            "decode": (Peer("NumPy, one conversion of the values alone (the limit)", partial(_assigned, table.T, "f8")),),
+        }
+    return {}
+
+
+def _printf(spec: str, count: int, share: int) -> Measurement:
+    return {"": share * float(peers.run("format", spec, count)["seconds"])}
+
+
+def _assigned(values: npt.NDArray[Any], kind: str) -> Measurement:
+    return seconds(lambda: values.astype(kind, order="C"), cpu)
 
 
 def _both(write: Callable[[], list[bytes]], read: Callable[[list[bytes]], object]) -> None:
@@ -193,7 +251,7 @@ def memory() -> Measurement:
 
 def contests(count: int) -> Iterator[Contest]:
     """Everything that only needs a processor."""
-    yield from codecs(count)
+    yield from codecs(count, 10)
     yield from measures()
     yield from collecting.contests()
     size = 10_000_000 * 48 / 1e6
