@@ -12,6 +12,7 @@ from pytest_villas.errors import RigError
 from pytest_villas.limits import merge
 from pytest_villas.report.terminal import Progress
 from pytest_villas.session import SESSION, Session
+from pytest_villas.units import duration
 
 if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for NumPy and SciPy
     from pytest_villas.links.node import VillasNode
@@ -75,8 +76,10 @@ def _rig(
             pytest.skip(f"rig {rig_process.name!r} does not provide {', '.join(sorted(lacking))}")
 
     log.logs = rig_process.folder
-    progress = Progress(request.config, request.node.name, session.recorder.event)
     match, impairment = rig_process.file.match, session.impairment
+    one_for_one = match.tag is None and match.by != "waveform"
+    late_after = duration(match.late_after) if one_for_one else None
+    progress = Progress(request.config, request.node.name, session.recorder.event, late_after)
     about = {"test": request.node.nodeid} | ({"impaired": str(impairment)} if impairment else {})
     yield Rig(
         rig_process,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,17 @@ def list_rigs(registry: Registry) -> None:
 
 
 class Progress:
-    """A line on the terminal that says how far a replay is: rate, what was sent and came back, and how long it still takes."""
+    """A line on the terminal that says how far a replay is: rate, what was sent, came back and is lost, and how long it still takes.
 
-    def __init__(self, config: pytest.Config, label: str, event: Callable[..., None]) -> None:
-        """Write by the terminal of this session, past its capturing of output; `event` is told as well."""
+    It is made from two counters that the process that sends leaves behind. When what arrived came is known when the run is over:
+    to look at it before would take the time of that process, so there is no latency in the line.
+    """
+
+    def __init__(self, config: pytest.Config, label: str, event: Callable[..., None], answered_within: int | None = None) -> None:
+        """Write by the terminal of this session, past its capturing of output; `event` is told as well.
+
+        A rig that answers each sample, and does so within `answered_within` ns or never, has lost what it has not answered by then.
+        """
         self._reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
         self._capture = config.pluginmanager.get_plugin("capturemanager")
         self._label = label
@@ -42,18 +50,22 @@ class Progress:
         self._began = self._said = time.monotonic()
         self._sent = 0
         self._shown = False
+        self._answered_within = None if answered_within is None else answered_within / 1e9
+        self._earlier: deque[tuple[float, int]] = deque()
 
     def __call__(self, sent: int, received: int, total: int) -> None:
         """Show the state; on what is no terminal only once in ten seconds."""
         now = time.monotonic()
         if sent < self._sent or not sent:  # another run
             self._began = self._said = now
+            self._earlier.clear()
         self._sent = sent
-        self._event("progress", test=self._label, sent=sent, received=received, total=total)
+        lost = self._lost(now, sent, received)
+        self._event("progress", test=self._label, sent=sent, received=received, total=total, lost=lost)
         reporter = self._reporter
         if reporter is None or reporter.verbosity < 0 or now - self._began < _QUIET_S:
             return
-        line = self.line(sent, received, total, now - self._began)
+        line = self.line(sent, received, total, now - self._began, lost)
         if reporter.isatty:
             if not self._shown:
                 self._write("\n")
@@ -63,12 +75,22 @@ class Progress:
             self._said = now
             self._write(f"\n{line}\n")
 
-    def line(self, sent: int, received: int, total: int, elapsed: float) -> str:
+    def line(self, sent: int, received: int, total: int, elapsed: float, lost: int | None) -> str:
         """Return the state in at most 79 columns. What is not back yet is not lost yet."""
         rate = sent / elapsed if elapsed and sent < total else 0.0
         left = f"{rate:.0f}/s, {(total - sent) / rate:.0f} s left" if rate else "waiting for the last"
-        facts = f"{sent} sent, {received} back, {left}"
+        facts = f"{sent} sent, {received} back, {'' if lost is None else f'{lost} lost, '}{left}"
         return f"{self._label[: max(79 - len(facts) - 2, 0)]}: {facts}"[:79]
+
+    def _lost(self, now: float, sent: int, received: int) -> int | None:
+        """Return how many of those that have to be answered by now are not, at least; None where nobody can know."""
+        if self._answered_within is None:
+            return None
+        self._earlier.append((now, sent))
+        while len(self._earlier) > 1 and self._earlier[1][0] <= now - self._answered_within:
+            self._earlier.popleft()
+        then, due = self._earlier[0]
+        return max(due - received, 0) if then <= now - self._answered_within else 0
 
     def end(self) -> None:
         """Leave the line clean for what comes next."""

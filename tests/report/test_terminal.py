@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from pytest_villas.report.terminal import Progress
+
 TESTS = """
     from pytest_villas import generate, ms
 
@@ -110,7 +112,24 @@ def test_a_run_that_takes_longer_shows_a_line_while_it_goes(pytester: pytest.Pyt
     shown = [line for line in seen.decode().split("\r") if re.search(r"/s, \d+ s left", line)]
     assert len(shown) > 3
     assert [line for line in shown if len(line) > 79] == []
-    assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " s left"))
+    assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " 0 lost, ", " s left"))
+
+
+def test_what_is_not_back_is_lost_once_it_should_be(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int | None] = []
+
+    def event(_name: str, /, **values: object) -> None:
+        told.append(values["lost"])  # type: ignore[arg-type]  # a count
+
+    counters = [(0.0, 0, 0), (0.5, 500, 400), (1.0, 1000, 900), (1.5, 1500, 1390), (2.0, 1500, 990), (0.0, 0, 0)]
+    clock = [0.0]
+    monkeypatch.setattr("pytest_villas.report.terminal.time.monotonic", lambda: clock[0])
+    for answered_within in (10**9, None):
+        progress = Progress(pytestconfig, "it", event, answered_within)
+        progress._reporter = None
+        for clock[0], sent, received in counters:
+            progress(sent, received, 1500)
+    assert told == [0, 0, 0, 0, 10, 0] + [None] * 6
 
 
 def test_a_log_gets_no_moving_line(pytester: pytest.Pytester) -> None:
