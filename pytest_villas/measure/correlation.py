@@ -80,7 +80,7 @@ def lag_profile(reference: Floats, response: Floats, first: int, last: int) -> L
     r = np.zeros((reference.shape[0], lags.size))
     size = stop - start
     for c, (x, y) in enumerate(zip(reference, response, strict=True)):
-        sums, squares = _window_sums(x, lags, start, stop), _window_sums(x * x, lags, start, stop)
+        sums, squares = (_window_sums(values, first, last, start, stop) for values in (x, x * x))
         sum_y, square_y = float(y[start:stop].sum()), float(np.dot(y[start:stop], y[start:stop]))
         var_x, var_y = squares - sums * sums / size, square_y - sum_y * sum_y / size
         moves = (var_x > _CONSTANT * max(float(squares.max()), 1e-300)) & (var_y > _CONSTANT * max(square_y, 1e-300))
@@ -94,9 +94,10 @@ def _log_likelihood(r: Floats, ceiling: float) -> Floats:
     return total
 
 
-def _window_sums(values: Floats, lags: npt.NDArray[np.int64], start: int, stop: int) -> Floats:
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    sums: Floats = total[stop - lags] - total[start - lags]
+def _window_sums(values: Floats, first: int, last: int, start: int, stop: int) -> Floats:
+    """Return ``sum(values[start - lag : stop - lag])`` for the lags `first` to `last`: one sum, and what enters and leaves."""
+    enters, leaves = values[start - last : start - first][::-1], values[stop - last : stop - first][::-1]
+    sums: Floats = values[start - first : stop - first].sum() + np.append(0.0, np.cumsum(enters - leaves))
     return sums
 
 

@@ -101,7 +101,9 @@ def estimate_delays(
     moves = np.logical_and(_moving(x), _moving(y))
     if not moves.any():
         return silent, tuple(silent for _ in groups)
-    x, y = (a[moves] - a[moves].mean(axis=1, keepdims=True) for a in (x, y))
+    if not moves.all():
+        x, y = x[moves], y[moves]
+    x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
     profile = lag_profile(x, y, first, last)
     joint = _solve(x, y, profile, rate)
     own = []

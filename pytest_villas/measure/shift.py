@@ -109,7 +109,7 @@ def fit_shift(reference: Floats, response: Floats, start: int, stop: int, delay:
 
 def unit_rows(a: Floats) -> Floats:
     """Return rows whose largest absolute value is 1: delays do not depend on it, and squares do not overflow."""
-    largest = np.abs(a).max(axis=1, keepdims=True, initial=0.0)
+    largest = np.maximum(a.max(axis=1, keepdims=True, initial=0.0), -a.min(axis=1, keepdims=True, initial=0.0))
     return a / np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from pytest_villas.measure.exact import check_tolerances, none_of
 from pytest_villas.measure.place import ANYWHERE, Bools, Places
@@ -86,51 +85,64 @@ def tube(
     if not x.size:
         return none_of(np.zeros(0, np.bool_), x, x, places, what)
     finite = np.isfinite(x)
-    x = np.where(finite, x, np.nan)  # next to an infinite reference everything would pass
-    low, high = (float(x[finite].min()), float(x[finite].max())) if finite.any() else (math.nan, math.nan)
+    some = x if finite.all() else x[finite]
+    if some is not x:
+        x = np.where(finite, x, np.nan)  # next to an infinite reference everything would pass
+    low, high = (float(some.min()), float(some.max())) if some.size else (math.nan, math.nan)
     tolerance = atol + (
         rtol * high - rtol * low if rtol else 0.0
     )  # a range may be more than a double holds, and a share of it not
     with np.errstate(invalid="ignore", over="ignore"):
         least, most = tube_bounds(knots, x, at, dt)
-        right: Bools = (y >= least - tolerance) & (y <= most + tolerance)
+        least -= tolerance
+        most += tolerance
+        right: Bools = (y >= least) & (y <= most)
         right &= (at >= knots[0] - dt) & (at <= knots[-1] + dt) & np.isfinite(y)
-        nearest = np.clip(y, least - tolerance, most + tolerance)
+        nearest = y if right.all() else np.clip(y, least, most)
     return none_of(~right, nearest, y, places, what)
 
 
-def _seconds(*times: npt.NDArray[Any]) -> list[Floats]:
-    first = next((int(t[0]) for t in times if t.size and t.dtype.kind == "i"), 0)
-    # the difference of two stamps is exact in int64, and small enough for a float64
-    return [(t - np.int64(first)) / 1e9 if t.dtype.kind == "i" else t.astype(np.float64) for t in times]
+def _seconds(knots: npt.NDArray[Any], at: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    first = next((int(t[0]) for t in (knots, at) if t.size and t.dtype.kind == "i"), 0)
+
+    def relative(t: npt.NDArray[Any]) -> Floats:
+        # the difference of two stamps is exact in int64, and small enough for a float64
+        return (t - np.int64(first)) / 1e9 if t.dtype.kind == "i" else t.astype(np.float64)
+
+    since = relative(knots)
+    return since, since if at is knots else relative(at)
 
 
 def _same_grid(knots: Floats, t: Floats) -> bool:
-    if knots.size != t.size or t.size < 3 or not np.array_equal(knots, t):
+    if knots.size != t.size or t.size < 3 or not (knots is t or np.array_equal(knots, t)):
         return False
     steps = np.diff(t)
     step = float(t[-1] - t[0]) / steps.size
-    return bool(np.abs(steps - step).max() <= _EVEN * step)
+    return bool(max(steps.max() - step, step - steps.min()) <= _EVEN * step)
 
 
 def _grid_bounds(values: Floats, reach: float) -> tuple[Floats, Floats]:
-    """Return the extremes within `reach` steps of each value: a running filter, and the interpolated ends."""
+    """Return the extremes within `reach` steps of each value, and of the interpolated ends. A NaN is in what it can reach."""
     whole = min(int(reach + 1e-9), values.size)
     fraction = max(reach - whole, 0.0) if whole < values.size else 0.0
-    gaps = np.isnan(values)
-    clean = np.where(gaps, 0.0, values)
-    least = minimum_filter1d(clean, 2 * whole + 1, mode="nearest")
-    most = maximum_filter1d(clean, 2 * whole + 1, mode="nearest")
+    padded = np.pad(values, whole + 1, mode="edge")
+    least, most = (_running(padded[1:-1], 2 * whole + 1, pick) for pick in (np.minimum, np.maximum))
     if fraction > 1e-9:
-        padded = np.pad(clean, whole + 1, mode="edge")
         size = values.size
         for inner, outer in ((1, 0), (2 * whole + 1, 2 * whole + 2)):
             end = (1 - fraction) * padded[inner : inner + size] + fraction * padded[outer : outer + size]
             least, most = np.minimum(least, end), np.maximum(most, end)
-    if gaps.any():
-        near = maximum_filter1d(gaps, 2 * (whole + (fraction > 1e-9)) + 1, mode="nearest")
-        least[near] = most[near] = np.nan
     return least, most
+
+
+def _running(values: Floats, width: int, pick: Callable[[Floats, Floats], Floats]) -> Floats:
+    """Return ``pick`` over every `width` values that follow each other, from windows that double until two cover it."""
+    span, level = 1, values
+    while 2 * span <= width:
+        level = pick(level[:-span], level[span:])
+        span *= 2
+    size = values.size - width + 1
+    return pick(level[:size], level[width - span : width - span + size])
 
 
 def _range_extreme(
