@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import parts
@@ -238,3 +239,27 @@ def test_the_source_of_a_limit_is_the_rig_file_only_where_that_says_the_same(
 
     verdict = VerdictRecord(outcome="PASS", what="latency p99", comparison="<=", limit=limit, unit="ns", name="latency_p99")
     assert source(verdict, RigRecord(name="lab1", file="lab1.toml", limits=dict(limits))) == says
+
+
+@pytest.mark.parametrize(
+    ("limits", "name", "limit", "says"),
+    [
+        ({"tube": {"atol": 5}}, "tube", 0, "tube, lab1.toml or the test"),
+        ({"tube": {"rtol": "1 %", "dt": "1 ms"}}, "tube", 0, "tube, lab1.toml or the test"),
+        ({"bit_exact": True}, "bit_exact", 0, "bit_exact, lab1.toml or the test"),
+        ({"nrmse": 0.1, "v_*": {"tube": {"atol": 5}}}, "tube", 0, "tube, lab1.toml or the test"),
+        ({"v_*": {"offset": 5}}, "offset", 5, "offset, lab1.toml"),
+        ({"v_*": {"offset": 5}}, "offset", 4, "offset, by the test"),
+        ({"tube": False}, "tube", 0, "tube, by the test"),
+        ({"nrmse": 0.1}, "tube", 0, "tube, by the test"),
+    ],
+)
+def test_the_source_of_a_limit_on_channels_is_known_as_far_as_it_can_be(
+    limits: dict[str, Any], name: str, limit: float, says: str
+) -> None:
+    parts.module("tsdownsample", "report")
+    from pytest_villas.report.page.view import source  # noqa: PLC0415 - it needs the extra
+
+    comparison = "<=" if name == "offset" else "=="
+    verdict = VerdictRecord(outcome="PASS", what="fidelity v_a", comparison=comparison, limit=limit, unit="", name=name)
+    assert source(verdict, RigRecord(name="lab1", file="lab1.toml", limits=limits)) == says

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pytest_villas.errors import VillasError
 from pytest_villas.limits.catalogue import KINDS
-from pytest_villas.limits.declared import PRESET, expanded
+from pytest_villas.limits.declared import PRESET, expanded, is_pattern
 from pytest_villas.measure.quantity import format_apart, format_range, format_value
 from pytest_villas.report import svg
 from pytest_villas.report.page.payload import payload
@@ -179,15 +179,23 @@ def source(verdict: VerdictRecord, rig: RigRecord | None) -> str:
     """Say who set a limit: the rig's file, or the test."""
     if not verdict.name:
         return "comparison in the test"
-    declared = {} if rig is None else expanded(rig.limits)
-    if rig is None or verdict.name not in declared:
+    declared = [] if rig is None else _declared(expanded(rig.limits), verdict.name)
+    if rig is None or not declared:
         return f"{verdict.name}, by the test"
-    settings = list(KINDS[verdict.name].read(declared[verdict.name]).values())
     preset = rig.limits.get(PRESET) if verdict.name not in rig.limits else None
     where = f"{rig.file or rig.name}{f', preset {preset}' if preset else ''}"
-    if len(settings) > 1:  # of these, a verdict says but one
-        return f"{verdict.name}, {where} or the test"
-    return f"{verdict.name}, {where if settings == [value_of(verdict.limit)] else 'by the test'}"
+    settings = [list(KINDS[verdict.name].read(value).values()) for value in declared]
+    if [value_of(verdict.limit)] in settings:
+        return f"{verdict.name}, {where}"
+    # of a limit with several settings a verdict says but one, and none of a tolerance that no sample may exceed
+    unsaid = verdict.comparison == "==" or any(len(each) > 1 for each in settings)
+    return f"{verdict.name}, {where} or the test" if unsaid else f"{verdict.name}, by the test"
+
+
+def _declared(limits: Mapping[str, Any], name: str) -> list[Any]:
+    """Return what is declared of a limit, of every channel and of some."""
+    tables = [limits, *(table for pattern, table in limits.items() if is_pattern(pattern, table))]
+    return [table[name] for table in tables if name in table and table[name] is not False]
 
 
 def _margin(share: float, comparison: str) -> str:
