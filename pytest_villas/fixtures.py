@@ -15,6 +15,7 @@ from pytest_villas.session import SESSION, Session
 from pytest_villas.units import duration
 
 if TYPE_CHECKING:  # a session that uses none of the fixtures does not pay for NumPy and SciPy
+    from pytest_villas.config import Node
     from pytest_villas.links.node import VillasNode
     from pytest_villas.report.log import TestLog
     from pytest_villas.rig.bench import Rig
@@ -145,6 +146,15 @@ def villas_node(pytestconfig: pytest.Config) -> Iterator[Callable[..., VillasNod
 
     session = pytestconfig.stash[SESSION]
     program = session.villas_node
-    engine = VillasNode if program is None else lambda node: spin(program, node, session.new_folder(f"{node.name}-villas-node"))
+
+    def remark(text: str) -> None:
+        if text not in session.recorder.problems:
+            session.recorder.problems.append(text)
+
+    def process(node: Node) -> VillasNode:
+        assert program is not None
+        return spin(program, node, session.new_folder(f"{node.name}-villas-node"), remark)
+
+    engine = VillasNode if program is None else process
     with NodeBench(lambda name: find_fixture(name, pytestconfig.rootpath), engine) as bench:
         yield bench.open

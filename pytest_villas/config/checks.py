@@ -12,7 +12,7 @@ from typing import Final
 from pytest_villas.config.document import Document, read
 from pytest_villas.config.finding import Finding
 from pytest_villas.config.loading import OLD_KEYS, build
-from pytest_villas.config.message_checks import csv_readback, format_places, format_types, message_sizes
+from pytest_villas.config.message_checks import csv_readback, first_only, format_places, format_types, message_sizes
 from pytest_villas.config.view import View
 from pytest_villas.errors import ConfigError
 
@@ -176,4 +176,5 @@ _CHECKS: Final = (
     format_types,
     csv_readback,
     message_sizes,
+    first_only,
 )

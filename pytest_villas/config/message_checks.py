@@ -91,3 +91,21 @@ def message_sizes(view: View) -> Iterator[Finding]:
             f"({side.key}, {name}), and a nanomsg node holds {LONGEST_MESSAGE}: longer messages are cut, dropped, or crash it",
             "lower vectorize, declare fewer signals, or use villas.binary, which holds 371 floats",
         )
+
+
+def first_only(view: View) -> Iterator[Finding]:
+    """A VILLASnode that takes one sample of a message which brings several."""
+    for side in view.inputs:
+        if side.direction.vectorize > 1:
+            continue
+        for place, endpoint in side.endpoints:
+            for sender in view.publishers(endpoint):
+                if sender.direction.vectorize > 1:
+                    yield view.finding(
+                        sender.given("vectorize") or sender.place,
+                        "first-only",
+                        "error",
+                        f"node {sender.node.name!r} sends up to {sender.direction.vectorize} samples in a message, and of each message "
+                        f"node {side.node.name!r} uses the first alone ({place}): its vectorize is 1",
+                        f"set in.vectorize of node {side.node.name!r} to {sender.direction.vectorize} as well",
+                    )

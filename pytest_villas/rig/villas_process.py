@@ -2,7 +2,7 @@
 
 What `write` is given goes to that second node in protobuf, over an ipc endpoint, on a path to the node, and out in the node's
 own format; what the node receives comes back the same way. The process runs without privileges, without HTTP and without huge
-pages, and ends with us. It was tried with VILLASnode 1.2.0; releases before 0.11 are refused.
+pages, and ends with us. It was tried with VILLASnode 1.2.0; releases before 0.11 are refused, and any other one is named.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from pytest_villas.rig.launch import Process
 from pytest_villas.samples import Samples, Signal, SignalType
 from pytest_villas.units import format_duration, s
 
-_OLDEST = (0, 11)
+_OLDEST, _TRIED = (0, 11), (1, 2)
 _START_NS = 20 * s
 _SETTLE_S = 0.1
 """From when the kernel has a connection to when libnanomsg has exchanged its header on it and sends."""
@@ -38,8 +38,8 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _REFUSED = b"Failed to read samples from node"
 
 
-def spin(program: str, node: Node, folder: Path) -> VillasNode:
-    """Start `program` with the node; its log and its config stay in `folder`.
+def spin(program: str, node: Node, folder: Path, remark: Callable[[str], object] = lambda _: None) -> VillasNode:
+    """Start `program` with the node; its log and its config stay in `folder`. `remark` is told of a version that nobody tried.
 
     Raises ConfigError for a node that such a process cannot run, RigError where the process does not come up.
     """
@@ -48,7 +48,7 @@ def spin(program: str, node: Node, folder: Path) -> VillasNode:
             f"node {node.name!r}: its samples are too long for --villas-node, which carries about "
             f"{(_MOST_BYTES - _HEADER_BYTES) // _VALUE_BYTES[SignalType.FLOAT]} floats: open it without"
         )
-    engine = _Process.start(program, node, folder)
+    engine = _Process.start(program, node, folder, remark)
     try:
         return VillasNode(node, engine=engine)
     except BaseException:
@@ -75,7 +75,7 @@ class _Process:
     _read_to: int = field(default=0)
 
     @classmethod
-    def start(cls, program: str, node: Node, folder: Path) -> _Process:
+    def start(cls, program: str, node: Node, folder: Path, remark: Callable[[str], object]) -> _Process:
         writer, reader = formats.codec("protobuf", node.output.signals), formats.codec("protobuf", node.input.signals)
         sockets = Path(tempfile.mkdtemp(prefix="villas-"))
         inward, outward = f"ipc://{sockets}/in", f"ipc://{sockets}/out"
@@ -87,7 +87,8 @@ class _Process:
         try:
             engine.link.open()
             process.wait(lambda: process.log.read_bytes().count(b"Starting path") == 2, _START_NS, "its paths did not start")
-            _check_version(process)
+            if untried := check_version(process):
+                remark(untried)
             engine.wait_connected(_START_NS, 0, 0)
         except BaseException:
             engine.close()
@@ -137,10 +138,16 @@ class _Process:
         shutil.rmtree(self.sockets, ignore_errors=True)
 
 
-def _check_version(process: Process) -> None:
+def check_version(process: Process) -> str:
+    """Raise RigError for a VILLASnode that is too old. Returns what to know of one that nobody tried; empty for the one that was."""
     found = _BANNER.search(_COLOUR.sub("", process.log.read_text(errors="replace")))
-    if found and (int(found[1]), int(found[2])) < _OLDEST:
-        raise RigError(f"{process.name}: VILLASnode {found[1]}.{found[2]} is too old, it has to be 0.11 or newer")
+    version = (int(found[1]), int(found[2])) if found else None
+    if version is not None and version < _OLDEST:
+        raise RigError(f"{process.name}: VILLASnode {found[1]}.{found[2]} is too old, it has to be 0.11 or newer")  # type: ignore[index]  # it was found
+    if version == _TRIED:
+        return ""
+    which = "a version that it does not tell" if version is None else f"version {version[0]}.{version[1]}"
+    return f"{process.name.split()[0]} is VILLASnode of {which}: 1.2 is the one that was tried, see docs/villas-node.md"
 
 
 def _connections(direction: Direction) -> list[int]:

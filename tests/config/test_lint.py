@@ -301,3 +301,23 @@ def test_every_finding_says_why_and_what_to_do(fixtures: Path) -> None:
             assert finding.message
             assert finding.remedy
             assert finding.severity in ("error", "warning", "info")
+
+
+def test_a_receiver_that_takes_the_first_sample_of_a_message_alone_is_found(write: Write) -> None:
+    def pair(sends: str, takes: str) -> list[Finding]:
+        return config.lint(
+            write(f"""{CLOSED} nodes = {{
+                one = {{ type = "nanomsg", signals = "2f", out = {{ endpoints = "ipc:///v" {sends} }} }}
+                two = {{ type = "nanomsg", signals = "2f", in = {{ endpoints = "ipc:///v" {takes} }} }}
+            }}""")
+        )
+
+    finding = only(pair("vectorize = 5", ""), "first-only")
+    assert (finding.place, finding.severity) == ("nodes.one.out.vectorize", "error")
+    assert "'two' uses the first alone" in finding.message
+    assert "in.vectorize of node 'two' to 5" in finding.remedy
+    assert pair("vectorize = 5", "vectorize = 5") == []
+    assert pair("", "vectorize = 5") == []
+    assert "first-only" not in codes(
+        found(write, 'vectorize = 3\n signals = "1f"\n in = { endpoints = "ipc:///a" }\n out = { endpoints = "ipc:///a" }')
+    )

@@ -19,7 +19,8 @@ from pytest_villas.config import Node
 from pytest_villas.errors import ConfigError, RigError
 from pytest_villas.links import NanomsgLink
 from pytest_villas.links.node import VillasNode
-from pytest_villas.rig.villas_process import spin
+from pytest_villas.rig.launch import Process
+from pytest_villas.rig.villas_process import check_version, spin
 
 HUGE = Path("/proc/sys/vm/nr_hugepages")
 TESTS = Path(__file__).parents[1]
@@ -172,3 +173,29 @@ def test_its_log_is_among_the_artefacts(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--villas-node=/bin/false", "-rA")
     result.stdout.fnmatch_lines(["*its process ended with status 1*"])
     assert wait_until(lambda: any(pytester.path.glob(".villas/runs/*nanomsg_node-villas-node/villas-node.log")), 1)
+
+
+@pytest.mark.parametrize(
+    ("banner", "says"),
+    [
+        ("This is VILLASnode v1.2.0-c2f8d1b", ""),
+        ("\x1b[1mThis is VILLASnode 1.1.0\x1b[0m", "version 1.1: 1.2 is the one that was tried"),
+        ("This is VILLASnode v0.11.2", "version 0.11: 1.2 is the one that was tried"),
+        ("Welcome", "a version that it does not tell: 1.2 is the one that was tried"),
+        ("This is VILLASnode v0.10.9", None),
+        ("This is VILLASnode v0.6.4-debug", None),
+    ],
+)
+def test_a_version_is_tried_named_or_refused(tmp_path: Path, banner: str, says: str | None) -> None:
+    # a program that says so: no release but one is at hand
+    process = Process("villas-node here", ["sh", "-c", f"echo '{banner}'; echo started; exec sleep 60"], tmp_path / "log")
+    try:
+        process.wait_for_line("^started", 10**10)
+        if says is None:
+            with pytest.raises(RigError, match=r"VILLASnode 0\.(10|6) is too old, it has to be 0\.11 or newer"):
+                check_version(process)
+        else:
+            assert says in check_version(process)
+            assert bool(says) == bool(check_version(process))
+    finally:
+        process.stop()
