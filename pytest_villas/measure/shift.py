@@ -85,7 +85,7 @@ def fit_shift(reference: Floats, response: Floats, start: int, stop: int, delay:
         weight = np.minimum(weight, np.median(weight) * 1e6)  # one perfect channel does not silence the others
         information = (jacobian * jacobian).sum(axis=1)
         total = float((information * weight).sum())
-        if not total > 0:
+        if not total > _LEAST:  # a delay known to 1e15 samples: nothing says anything about it
             return None
         step = float(np.clip(((jacobian * rest).sum(axis=1) * weight).sum() / total, -50, 50))
         delay += step

@@ -175,3 +175,10 @@ def ends(section: LinkSection) -> Mapping[str, EndSection]:
     if isinstance(section, SplitSection):
         return {f"{LINK}.{STIMULUS}": section.stimulus, f"{LINK}.{RESPONSE}": section.response}
     return {LINK: section}
+
+
+def words(section: LinkSection, writer: str, reader: str) -> frozenset[str]:
+    """Return the kinds of the ends of a link and the names of their formats; each also with `stimulus.` or `response.` before it."""
+    kinds = [end.kind for end in ends(section).values()]
+    ways = {STIMULUS: (kinds[0], writer), RESPONSE: (kinds[-1], reader)}
+    return frozenset(each for name, told in ways.items() for what in told for each in (what, f"{name}.{what}"))

@@ -18,7 +18,7 @@ from pytest_villas.rig.face import Face, face, one_size
 from pytest_villas.rig.file import MatchSection, RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
-from pytest_villas.rig.link_sections import ends
+from pytest_villas.rig.link_sections import words
 from pytest_villas.rig.reference import substitute
 from pytest_villas.samples import Samples
 from pytest_villas.units import duration, format_duration, ms
@@ -28,6 +28,7 @@ Progress = Callable[[int, int, int], None]
 CONFIG, RIG_LOG, WORKER_LOG = "rig-config.json", "rig.log", "worker.log"
 """Names of the files in the folder of a rig: the config that it runs with, and what it and the worker say."""
 _SLICE_NS = 250 * ms
+_DEATH_NS = 500 * ms
 
 
 def launched(name: str, file: RigFile, ours: Face, folder: Path) -> Process | None:
@@ -103,9 +104,8 @@ class RigProcess:
 
     @property
     def provides(self) -> frozenset[str]:
-        """What `@pytest.mark.needs` may ask for: the kinds of the link's ends, its formats, and what the rig file adds."""
-        kinds = {end.kind for end in ends(self.file.link).values()}
-        return frozenset({*self.file.rig.provides, *kinds, self._writer.name, self._reader.name})
+        """What `@pytest.mark.needs` may ask for: what the rig file adds, the kinds of the link's ends, and their formats."""
+        return frozenset({*self.file.rig.provides, *words(self.file.link, self._writer.name, self._reader.name)})
 
     def _connect(self) -> None:
         """Wait until the rig faces us in both directions and, where it sends by itself, has sent something."""
@@ -135,6 +135,17 @@ class RigProcess:
         """Raise RigError where the rig's process has died."""
         if self._process is not None:
             self._process.check()
+
+    def _death(self) -> RigError | None:
+        """Return that the rig's process has died, with its last words, or does so in a moment: that is why its link broke, then."""
+        end = time.monotonic_ns() + _DEATH_NS
+        while self._process is not None and time.monotonic_ns() < end:
+            try:
+                self.check()
+            except RigError as error:
+                return error
+            time.sleep(0.02)
+        return None
 
     def exchange(self, stimulus: Samples, folder: Path, progress: Progress) -> Exchange:
         """Send a stimulus and take what comes back; RigError names the folder of the capture where the rig dies."""
@@ -166,7 +177,9 @@ class RigProcess:
             )  # fmt: skip
             self.check()
         except LinkError as error:
-            self.broken = f"rig {self.name!r}: {error}; what was captured until then is in {folder}"
+            died = self._death()
+            why = f"rig {self.name!r}: {error}; " if died is None else str(died)
+            self.broken = f"{why}what was captured until then is in {folder}"
             raise RigError(self.broken) from error
         except RigError as error:
             self.broken = f"{error}what was captured until then is in {folder}"

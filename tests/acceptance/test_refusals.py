@@ -30,7 +30,7 @@ def test_a_signal_that_the_rig_does_not_take_is_refused_with_the_nearest_one(rig
     answers(rig)
 
 
-@pytest.mark.needs("json")
+@pytest.mark.needs("stimulus.json")
 def test_not_a_number_is_refused_and_the_rig_still_answers(rig: Rig) -> None:
     with pytest.raises(EncodeError, match="nan"):
         rig.replay(Samples({"va": [0.0, np.nan]}, origin=[0, 1_000_000]))

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_villas.measure.correlation import lag_profile
 from pytest_villas.measure.delay import Delay, estimate_delay, estimate_delays
+from pytest_villas.measure.shift import fit_shift
 
 RATE = 10_000.0
 PHASES = np.array([0.0, -2, 2])[:, None] * np.pi / 3
@@ -251,3 +252,9 @@ def test_what_is_not_known_is_not_zero() -> None:
     nothing = Delay("no_information")
     assert math.isnan(nothing.seconds)
     assert nothing.u == math.inf
+
+
+def test_what_has_died_away_below_all_rounding_says_nothing() -> None:
+    reference = np.random.default_rng(1).normal(size=(2, 400))
+    response = np.roll(reference, 3, axis=1) * 1e-100
+    assert fit_shift(reference, response, 100, 300, 3.0) is None

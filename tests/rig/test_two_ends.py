@@ -79,7 +79,7 @@ def test_it(rig):
     assert run.delivery.lost == 0
     assert len(run.latency.values) > 0
 
-@pytest.mark.needs("nanomsg", "serial", "json", "villas.binary")
+@pytest.mark.needs("nanomsg", "serial", "json", "villas.binary", "stimulus.SOURCE")
 def test_next(rig):
     sent = stimulus(200)
     assert rig.replay(sent, reference=filtered(sent)).delivery.received == 200
@@ -101,7 +101,7 @@ def put(folder: Path, source: str, count: int = 1000) -> None:
         device=Path(crossing.__file__), source=source, serial=serial, nanomsg=nanomsg, **{serial: SERIAL, nanomsg: NANOMSG}
     )
     (folder / "rigs" / "mine.toml").write_text(text)
-    (folder / "test_mine.py").write_text(REPLAYS.replace("COUNT", str(count)))
+    (folder / "test_mine.py").write_text(REPLAYS.replace("COUNT", str(count)).replace("SOURCE", source))
 
 
 def test_a_run_is_sent_over_the_one_heard_over_the_other_and_judged(pytester: pytest.Pytester, source: str) -> None:
