@@ -98,12 +98,12 @@ def estimate_delays(
         why = f"{count} samples for a search over {span}: at least {need} are needed, or a narrower search"
         short = Delay("insufficient_record", reason=why)
         return short, tuple(short for _ in groups)
-    moves = np.logical_and(_moving(x), _moving(y))
+    (x, x_moves), (y, y_moves) = _centred(x), _centred(y)
+    moves = x_moves & y_moves
     if not moves.any():
         return silent, tuple(silent for _ in groups)
     if not moves.all():
         x, y = x[moves], y[moves]
-    x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
     profile = lag_profile(x, y, first, last)
     joint = _solve(x, y, profile, rate)
     own = []
@@ -189,9 +189,13 @@ def _inside(fit: ShiftFit, profile: LagProfile, spare: float = 0.0) -> bool:
     return first - spare <= fit.delay <= last + spare
 
 
-def _moving(a: Floats) -> list[bool]:
-    """Which channels are finite and change by more than rounding."""
-    return [bool(np.isfinite(row).all() and row.std() > 1e-9 * np.abs(row).max(initial=1e-30)) for row in a]
+def _centred(a: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return rows without their means, and which of them are finite and change by more than rounding."""
+    with np.errstate(invalid="ignore"):
+        centred = a - a.mean(axis=1, keepdims=True)
+        power = np.array([float(np.dot(row, row)) for row in centred])
+        largest = np.maximum(a.max(axis=1), -a.min(axis=1))
+    return centred, np.sqrt(power / a.shape[1]) > 1e-9 * np.maximum(largest, 1e-30)
 
 
 def _cropped(x: Floats, y: Floats, most: int) -> Sequence[Floats]:

@@ -41,9 +41,8 @@ def tube_bounds(reference_t: Floats, reference: Floats, t: Floats, dt: float) ->
     left = np.searchsorted(reference_t, early, "left")
     right = np.searchsorted(reference_t, late, "right")
     ends = np.interp(early, reference_t, reference), np.interp(late, reference_t, reference)
-    least = np.minimum(np.minimum(*ends), _range_extreme(reference, left, right, np.minimum, np.inf))
-    most = np.maximum(np.maximum(*ends), _range_extreme(reference, left, right, np.maximum, -np.inf))
-    return least, most
+    least, most = _range_extremes(reference, left, right)
+    return np.minimum(np.minimum(*ends), least), np.maximum(np.maximum(*ends), most)
 
 
 def tube(
@@ -79,25 +78,27 @@ def tube(
     x, y = np.asarray(reference, np.float64), np.asarray(response, np.float64)
     if knots.shape != x.shape or at.shape != y.shape or x.ndim != 1 or y.ndim != 1:
         raise ValueError(f"times and values come in pairs: reference {knots.shape}, {x.shape}; response {at.shape}, {y.shape}")
-    if x.size > 1 and not (np.diff(knots) > 0).all():
+    if not (knots[1:] > knots[:-1]).all():
         raise ValueError("the times of the reference have to increase")
     what = f"{what} out of the tube atol {atol:g}, rtol {rtol:g}, dt {dt:g} s"
     if not x.size:
         return none_of(np.zeros(0, np.bool_), x, x, places, what)
     finite = np.isfinite(x)
-    some = x if finite.all() else x[finite]
-    if some is not x:
+    if not finite.all():
         x = np.where(finite, x, np.nan)  # next to an infinite reference everything would pass
-    low, high = (float(some.min()), float(some.max())) if some.size else (math.nan, math.nan)
-    tolerance = atol + (
-        rtol * high - rtol * low if rtol else 0.0
-    )  # a range may be more than a double holds, and a share of it not
+    tolerance = atol
+    if rtol:
+        some = x[finite]
+        low, high = (float(some.min()), float(some.max())) if some.size else (math.nan, math.nan)
+        tolerance += rtol * high - rtol * low  # a range may be more than a double holds, and a share of it not
     with np.errstate(invalid="ignore", over="ignore"):
         least, most = tube_bounds(knots, x, at, dt)
         least -= tolerance
         most += tolerance
         right: Bools = (y >= least) & (y <= most)
-        right &= (at >= knots[0] - dt) & (at <= knots[-1] + dt) & np.isfinite(y)
+        right &= np.isfinite(y)
+        if at is not knots:
+            right &= (at >= knots[0] - dt) & (at <= knots[-1] + dt)
         nearest = y if right.all() else np.clip(y, least, most)
     return none_of(~right, nearest, y, places, what)
 
@@ -145,20 +146,19 @@ def _running(values: Floats, width: int, pick: Callable[[Floats, Floats], Floats
     return pick(level[:size], level[width - span : width - span + size])
 
 
-def _range_extreme(
-    values: Floats, left: Int64s, right: Int64s, pick: Callable[[Floats, Floats], Floats], nothing: float
-) -> Floats:
-    """Return ``pick`` over ``values[left:right]`` for each pair: a sparse table, of which one level lives at a time."""
+def _range_extremes(values: Floats, left: Int64s, right: Int64s) -> tuple[Floats, Floats]:
+    """Return the extremes of ``values[left:right]`` for each pair: a sparse table, of which one level lives at a time."""
+    least, most = np.full(left.shape, np.inf), np.full(left.shape, -np.inf)
     width = right - left
-    out = np.full(left.shape, nothing)
-    level = np.full(left.shape, -1)
-    some = width > 0
-    level[some] = np.frexp(width[some].astype(np.float64))[1] - 1  # the largest power of two that fits
-    table, span = values, 1
+    level = np.frexp(width.astype(np.float64))[1] - 1  # the largest power of two that fits; -1 for an empty range
+    low = high = values
+    span = 1
     for k in range(int(level.max(initial=-1)) + 1):
-        here = level == k
-        out[here] = pick(table[left[here]], table[right[here] - span])
+        here = np.flatnonzero(level == k)
+        first, second = left[here], right[here] - span
+        least[here] = np.minimum(low[first], low[second])
+        most[here] = np.maximum(high[first], high[second])
         if 2 * span <= values.size:
-            table = pick(table[:-span], table[span:])
+            low, high = np.minimum(low[:-span], low[span:]), np.maximum(high[:-span], high[span:])
         span *= 2
-    return out
+    return least, most
