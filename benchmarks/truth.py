@@ -18,9 +18,9 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))  # the tests prove the same with fewer trials
 
 from measure.test_delay import cases  # noqa: E402 - found on the path just added
-from measure.test_tube import brute_bounds  # noqa: E402
-from proof.loopback import let_through  # noqa: E402
-from proof.trials import (  # noqa: E402
+from measure.test_tube import brute_bounds  # noqa: E402 - as above
+from proof.loopback import let_through  # noqa: E402 - as above
+from proof.trials import (  # noqa: E402 - as above
     PROCESSES,
     bursty,
     cycles,
@@ -32,10 +32,10 @@ from proof.trials import (  # noqa: E402
     tube_differences,
 )
 
-from pytest_villas import recordings  # noqa: E402
-from pytest_villas.impair import KINDS  # noqa: E402
-from pytest_villas.measure import Outcome  # noqa: E402
-from pytest_villas.units import ms  # noqa: E402
+from pytest_villas import recordings  # noqa: E402 - as above
+from pytest_villas.impair import KINDS  # noqa: E402 - as above
+from pytest_villas.measure import Outcome  # noqa: E402 - as above
+from pytest_villas.units import ms  # noqa: E402 - as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""`--villas-baseline`: what a session does with the baselines of its tests, before and after each of them."""
+"""`--villas-baseline`: what a session does with the baselines of its tests, before and after each of them.
+
+What needs msgspec or NumPy is imported when a baseline is saved or compared: other sessions, which have a keeper as well, do not pay.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import rig_files
 
 from pytest_villas.baseline.store import read
 from pytest_villas.report import record
@@ -24,21 +25,9 @@ ONCE = REPLAYS.replace("runs=baseline.runs", "runs=1")
 FILE = "baselines/quick/test_kept/test_it.json"
 
 
-QUICK = """
-[rig]
-extends = "loopback"
-[match]
-late_after = "100 ms"
-[replay]
-warm_up = "20 ms"
-cool_down = "0 s"
-"""
-
-
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    (pytester.path / "rigs").mkdir()
-    (pytester.path / "rigs" / "quick.toml").write_text(QUICK)
+    rig_files.write(pytester.path, quick=rig_files.QUICK)
     pytester.makepyfile(test_kept=ONCE)
     return pytester
 
@@ -138,7 +127,7 @@ def test_another_fingerprint_is_not_compared_and_the_part_that_differs_is_named(
 
 def test_another_setting_of_the_rig_is_another_fingerprint(project: pytest.Pytester) -> None:
     save(project).assert_outcomes(passed=1)
-    (project.path / "rigs" / "quick.toml").write_text(QUICK.replace("100 ms", "200 ms"))
+    rig_files.write(project.path, quick=rig_files.QUICK.replace("100 ms", "200 ms"))
     result = compare(project)
     assert result.ret == 11
     result.stdout.fnmatch_lines(["*not compared*rig config was '*' and is '*'*"])

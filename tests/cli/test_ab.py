@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import rig_files
 
 TEST = """
     from pytest_villas import generate
@@ -15,22 +16,11 @@ TEST = """
     def test_it(rig):
         rig.replay(generate.three_phase(rate=200, duration=0.2))
 """
-QUICK = """
-[rig]
-extends = "loopback"
-[match]
-late_after = "100 ms"
-[replay]
-warm_up = "20 ms"
-cool_down = "0 s"
-"""
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    (pytester.path / "rigs").mkdir()
-    for name in ("quick", "same"):
-        (pytester.path / "rigs" / f"{name}.toml").write_text(QUICK)
+    rig_files.write(pytester.path, quick=rig_files.QUICK, same=rig_files.QUICK)
     pytester.makepyfile(test_it=TEST)
     return pytester
 

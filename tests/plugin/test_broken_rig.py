@@ -11,6 +11,7 @@ from pathlib import Path
 
 import parts
 import pytest
+import rig_files
 from processes import standing_in, wait_until
 
 from pytest_villas.replay.capture import Capture
@@ -122,13 +123,7 @@ def test_a_capture_survives_the_death_of_pytest(pytester: pytest.Pytester) -> No
 
 
 def test_a_rig_that_ends_at_once_is_an_error_with_what_it_said(pytester: pytest.Pytester) -> None:
-    (pytester.path / "rigs").mkdir()
-    (pytester.path / "rigs" / "mine.toml").write_text("""
-        [rig]
-        extends = "sim"
-        [launch]
-        command = ["sh", "-c", "echo no licence found; exit 7", "{config}"]
-    """)
+    rig_files.write(pytester.path, mine=rig_files.DIES)
     pytester.makepyfile("def test_it(rig): pass")
     result = pytester.runpytest_subprocess("--rig=mine")
     assert result.ret == 10

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+import rig_files
 
 from pytest_villas.errors import ConfigError
 from pytest_villas.report.as_json import schema
@@ -108,13 +109,7 @@ def test_what_was_lost_is_infinitely_late_in_json_too(pytester: pytest.Pytester)
 
 
 def test_a_broken_rig_is_in_the_report(pytester: pytest.Pytester) -> None:
-    (pytester.path / "rigs").mkdir()
-    (pytester.path / "rigs" / "mine.toml").write_text("""
-        [rig]
-        extends = "sim"
-        [launch]
-        command = ["sh", "-c", "echo no licence found; exit 7", "{config}"]
-    """)
+    rig_files.write(pytester.path, mine=rig_files.DIES)
     pytester.makepyfile("def test_it(rig): pass\ndef test_next(rig): pass")
     pytester.runpytest_subprocess("--rig=mine", "--villas-report=report.json")
     session = read(pytester.path / "report.json")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from pytest_villas.links.framing.framing import FrameFaults
+from pytest_villas.links.framing.checksum import Checksum
+from pytest_villas.links.framing.framing import LIMIT, FrameFaults
 
 
 @dataclass
@@ -45,3 +48,33 @@ class Splitter:
             self.faults.resyncs += 1
             self.reset()
             self._skipping = True
+
+
+@dataclass
+class Delimited(ABC):
+    """A framing whose frames end in `end`. One that is longer than `limit` bytes is given up."""
+
+    end: ClassVar[bytes]
+    checksum: Checksum = field(default_factory=Checksum)
+    limit: int = LIMIT
+    _splitter: Splitter = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._splitter = Splitter(self.end, self.limit)
+
+    @property
+    def faults(self) -> FrameFaults:
+        """See `Framing.faults`."""
+        return self._splitter.faults
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """See `Framing.feed`."""
+        return [payload for frame in self._splitter.split(data) if (payload := self._payload(frame)) is not None]
+
+    def reset(self) -> None:
+        """See `Framing.reset`."""
+        self._splitter.reset()
+
+    @abstractmethod
+    def _payload(self, frame: bytes) -> bytes | None:
+        """Return what a frame carries, without its end; None for an empty or a damaged one, which is counted."""

@@ -6,31 +6,16 @@ villas.human and csv do; one that is sent without it is given it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from pytest_villas.errors import EncodeError
-from pytest_villas.links.framing.checksum import Checksum
-from pytest_villas.links.framing.delimited import Splitter
-from pytest_villas.links.framing.framing import LIMIT, FrameFaults
+from pytest_villas.links.framing.delimited import Delimited
 
 _END = b"\n"
 
 
-@dataclass
-class Line:
+class Line(Delimited):
     """Carries a payload that is one line. A line longer than `limit` bytes is given up."""
 
-    checksum: Checksum = field(default_factory=Checksum)
-    limit: int = LIMIT
-    _splitter: Splitter = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._splitter = Splitter(_END, self.limit)
-
-    @property
-    def faults(self) -> FrameFaults:
-        """See `Framing.faults`."""
-        return self._splitter.faults
+    end = _END
 
     def wrap(self, payload: bytes) -> bytes:
         """See `Framing.wrap`."""
@@ -44,23 +29,15 @@ class Line:
             )
         return line + self._tail(line) + _END
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """See `Framing.feed`."""
-        return [payload for text in self._splitter.split(data) if (payload := self._payload(text)) is not None]
-
-    def reset(self) -> None:
-        """See `Framing.reset`."""
-        self._splitter.reset()
-
-    def _payload(self, text: bytes) -> bytes | None:
-        line = text.removesuffix(b"\r")
+    def _payload(self, frame: bytes) -> bytes | None:
+        line = frame.removesuffix(b"\r")
         if not line:
             return None
         if self.checksum.size:
             line, _, given = line.rpartition(b"*")
             if not line or b"*" + given.upper() != self._tail(line):
                 self.faults.checksum += 1
-                self.faults.garbage += len(text) + 1
+                self.faults.garbage += len(frame) + 1
                 return None
         return line + _END
 
