@@ -81,7 +81,7 @@ def lag_profile(reference: Floats, response: Floats, first: int, last: int) -> L
     size = stop - start
     for c, (x, y) in enumerate(zip(reference, response, strict=True)):
         sums, squares = (_window_sums(values, first, last, start, stop) for values in (x, x * x))
-        sum_y, square_y = float(y[start:stop].sum()), float(np.dot(y[start:stop], y[start:stop]))
+        sum_y, square_y = float(y[start:stop].sum()), float(np.einsum("i,i", y[start:stop], y[start:stop]))
         var_x, var_y = squares - sums * sums / size, square_y - sum_y * sum_y / size
         moves = (var_x > _CONSTANT * max(float(squares.max()), 1e-300)) & (var_y > _CONSTANT * max(square_y, 1e-300))
         cross = _cross(x, y[start:stop], start - last, last - first) - sums * sum_y / size

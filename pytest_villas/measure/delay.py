@@ -193,7 +193,8 @@ def _centred(a: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return rows without their means, and which of them are finite and change by more than rounding."""
     with np.errstate(invalid="ignore"):
         centred = a - a.mean(axis=1, keepdims=True)
-        power = np.array([float(np.dot(row, row)) for row in centred])
+        # not np.dot(), which would start threads for it
+        power = np.array([float(np.einsum("i,i", row, row)) for row in centred])
         largest = np.maximum(a.max(axis=1), -a.min(axis=1))
     return centred, np.sqrt(power / a.shape[1]) > 1e-9 * np.maximum(largest, 1e-30)
 
