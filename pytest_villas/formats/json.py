@@ -144,7 +144,9 @@ def objects(name: str, samples: Samples, options: JsonOptions, layout: Layout, *
             slots |= value_slots
         return render(layout(node, options), slots, len(part))
 
-    return by_kind(samples if received else samples.replace(received=np.full(len(samples), NO_TIME)), write)
+    if not received and np.any(samples.received != NO_TIME):
+        samples = samples.replace(received=np.full(len(samples), NO_TIME))
+    return by_kind(samples, write)
 
 
 def fields_of(items: Sequence[Sample | DatalessSample], name: str) -> dict[str, Any]:

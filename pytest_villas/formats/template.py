@@ -111,6 +111,6 @@ def _kinds(samples: Samples) -> Iterator[tuple[Int64s, Kind]]:
     keys = samples.length << len(bits)
     for i, bit in enumerate(bits):
         keys = keys | (bit.astype(np.int64) << i)
-    for key in np.unique(keys).tolist():
+    for key in [int(keys[0])] if np.all(keys == keys[0]) else np.unique(keys).tolist():
         origin, received, sequence, frame, simulation = (bool(key >> i & 1) for i in range(len(bits)))
         yield np.flatnonzero(keys == key), Kind(origin, received, sequence, frame, simulation, key >> len(bits))

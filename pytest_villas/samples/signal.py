@@ -37,7 +37,7 @@ class SignalType(enum.Enum):
     @classmethod
     def of(cls, dtype: np.dtype[Any]) -> SignalType:
         """Return the type that keeps columns of this NumPy type; SignalError where there is none."""
-        kind = {"f": cls.FLOAT, "i": cls.INTEGER, "u": cls.INTEGER, "b": cls.BOOLEAN, "c": cls.COMPLEX}.get(dtype.kind)
+        kind = _KINDS.get(dtype.kind)
         if kind is None:
             raise SignalError(f"a column of {dtype} is no signal: float, integer, boolean or complex numbers are")
         return kind
@@ -48,6 +48,13 @@ _DTYPES = {
     SignalType.INTEGER: np.dtype(np.int64),
     SignalType.BOOLEAN: np.dtype(np.bool_),
     SignalType.COMPLEX: np.dtype(np.complex64),
+}
+_KINDS = {
+    "f": SignalType.FLOAT,
+    "i": SignalType.INTEGER,
+    "u": SignalType.INTEGER,
+    "b": SignalType.BOOLEAN,
+    "c": SignalType.COMPLEX,
 }
 _LETTERS = {kind.letter: kind for kind in SignalType}
 
