@@ -51,10 +51,6 @@ AROUND = 7
 """Steps of the grid from a voltage at the load to the source's answer to it: see `solve`."""
 PHASES = "abc"
 START_S = 60.0
-NOBODY = termios.B50
-"""Baud rate of a port until somebody has opened it."""
-NOTICED_S = 1.5
-"""QEMU takes a port that somebody opens for gone, looks again once a second, and hears nothing in between."""
 HEADER = struct.Struct(">BBHIII")
 OUTPUT, MEASURED = struct.Struct(">3f3i"), struct.Struct(">3f")
 """villas.binary: header; what the controllers put out (voltages, fault, tag, step); what they are told of the grid."""
@@ -94,16 +90,12 @@ def run(path: Path, name: str, port: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parts: list[Part] = []
     with tempfile.TemporaryDirectory() as folder:
-        lines = [Path(folder, line) for line in ("operator", "plant")]
-        ports = [word for line in lines for word in ("--port", str(line))]
+        line = Path(folder, "plant")
         try:
-            parts.append(Part("board", str(HERE / "qemu.py"), "run", "controller", *ports))
-            operator, plant = (_opened(line, parts) for line in lines)
-            _wait(lambda: len(select.select([operator, plant], (), (), 0)[0]) == 2, parts, "the board said nothing")
-            _give(port, os.ttyname(operator))
-            _wait(lambda: _dropped(plant) and termios.tcgetattr(operator)[4] != NOBODY, parts, f"nobody opened {port}")
-            since = time.monotonic()
-            _wait(lambda: _dropped(plant) and time.monotonic() > since + NOTICED_S, parts, "time stood still")
+            parts.append(Part("board", str(HERE / "qemu.py"), "run", "controller", "--port", str(port), "--port", str(line)))
+            _wait(line.exists, parts, "the board made no port")
+            plant = os.open(line, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            tty.setraw(plant)
             # its first sample is what tells that the loop is ready
             grid = ("run", "--config", str(path), "--node", name, "--rate", str(RATE))
             parts.append(Part("grid", str(HERE / "dpsim_grid.py"), *grid))
@@ -121,32 +113,6 @@ def _wait(ready: Callable[[], Any], parts: list[Part], missing: str) -> None:
         if time.monotonic() > end:
             sys.exit(f"{missing} within {START_S:g} s")
         time.sleep(0.01)
-
-
-def _opened(line: Path, parts: list[Part]) -> int:
-    """Open a port of the board, for good: QEMU looks only once a second whether somebody has it open."""
-    _wait(line.exists, parts, "the board made no port")
-    descriptor = os.open(line, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    tty.setraw(descriptor)
-    settings = termios.tcgetattr(descriptor)
-    settings[4] = settings[5] = NOBODY
-    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
-    return descriptor
-
-
-def _dropped(line: int) -> bool:
-    """Read and forget what has come: the board stands still while nobody does."""
-    with contextlib.suppress(BlockingIOError):
-        while os.read(line, 65536):
-            pass
-    return True
-
-
-def _give(port: Path, device: str) -> None:
-    part = port.with_name(f"{port.name}.part")
-    part.unlink(missing_ok=True)
-    part.symlink_to(device)
-    part.replace(port)
 
 
 def _bridge(line: int, ours: config.Node, parts: list[Part]) -> None:

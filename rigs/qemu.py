@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent / "firmware"
@@ -26,6 +27,9 @@ MACHINE = "ast1030-evb"
 PROGRAMS = ("controller", "echo")
 PACKAGES = {"qemu-system-arm": "qemu-system-arm", "arm-none-eabi-gcc": "gcc-arm-none-eabi", "make": "make"}
 """Programs, and the Debian packages that they come from."""
+LOOKS_S = 1.2
+"""QEMU looks once a second whether somebody has a pty open, and takes no byte from it before. So it is held open here from the beginning,
+and given away when QEMU has looked: whoever opens it is heard at once."""
 
 
 def need(program: str) -> str:
@@ -70,14 +74,19 @@ def run(name: str, ports: list[Path]) -> int:
         command += ["-serial", "pty"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    held: dict[Path, str] = {}
     try:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
             if found := re.search(r"redirected to (\S+) \(label serial(\d+)\)", line):
-                port = ports[int(found[2])]
-                port.unlink(missing_ok=True)
-                port.symlink_to(found[1])
+                os.open(found[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)  # for good
+                held[ports[int(found[2])]] = found[1]
+                if len(held) == len(ports):
+                    time.sleep(LOOKS_S)
+                    for port, device in held.items():
+                        port.unlink(missing_ok=True)
+                        port.symlink_to(device)
         return process.wait()
     finally:
         process.kill()  # one whose port nobody reads waits for that, and hears no gentler signal
