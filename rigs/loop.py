@@ -99,7 +99,10 @@ def run(path: Path, name: str, port: Path) -> None:
             # its first sample is what tells that the loop is ready
             grid = ("run", "--config", str(path), "--node", name, "--rate", str(RATE))
             parts.append(Part("grid", str(HERE / "dpsim_grid.py"), *grid))
-            _bridge(plant, config.load(path).nodes[name].mirror(), parts)
+            try:
+                _bridge(plant, config.load(path).nodes[name].mirror(), parts)
+            except OSError:  # the port ended, and why is told by the end of the board
+                _wait(lambda: False, parts, "the port of the board ended, and the board did not")
         finally:
             for part in parts:
                 part.stop()
