@@ -101,7 +101,7 @@ def run(path: Path, name: str, port: Path) -> None:
             parts.append(Part("grid", str(HERE / "dpsim_grid.py"), *grid))
             try:
                 _bridge(plant, config.load(path).nodes[name].mirror(), parts)
-            except OSError:  # the port ended, and why is told by the end of the board
+            except (OSError, termios.error):  # the port ended, and why is told by the end of the board
                 _wait(lambda: False, parts, "the port of the board ended, and the board did not")
         finally:
             for part in parts:
