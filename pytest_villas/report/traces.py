@@ -19,6 +19,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 _TUBE: Final = re.compile(
     r"fidelity (?P<name>.+) samples out of the tube atol (?P<atol>\S+), rtol (?P<rtol>\S+), dt (?P<dt>\S+) s"
 )
+_FEWEST: Final = 16
+_EVEN: Final = 0.01
+"""How far distances between values may differ, as a share, for a spectrum."""
 _LARGEST: Final = 1e150
 """What is larger is drawn as this, and what is smaller than one of it as 0: no axis has the range of all doubles."""
 
@@ -155,12 +158,22 @@ def exceedance(values: Int64s, lost: int, most: int = 800) -> tuple[Floats, Floa
     return ranked[index], (above - 1 + lost) / (n + lost)
 
 
-def spectrum(t: Floats, values: Floats) -> tuple[Floats, Floats] | None:
-    """Return frequency in Hz and amplitude (0 to peak) of evenly sampled values, Hann window; None where they are not even."""
-    steps = np.diff(t)
-    n = t.size
-    if n < 16 or not np.abs(values).max() < _LARGEST or np.ptp(steps) > 0.01 * (period := float(np.mean(steps))) or period <= 0:
-        return None
+def spectrum(t: Floats, values: Floats) -> tuple[Floats, Floats] | str:
+    """Return frequency in Hz and amplitude (0 to peak) of evenly sampled values, Hann window, or why there is none.
+
+    Nothing is resampled: what a line through the gaps would add looks like distortion of the device.
+    """
+    n, steps = t.size, np.diff(t)
+    if n < _FEWEST:
+        return f"{n} values are too few, at least {_FEWEST} are needed"
+    if not np.isfinite(values).all():
+        return f"{np.count_nonzero(~np.isfinite(values))} of {n} values are not finite"
+    if not np.abs(values).max() < _LARGEST:
+        return "the values are too large"
+    period = float(np.mean(steps))
+    if period <= 0 or np.ptp(steps) > _EVEN * period:
+        widest = int(np.argmax(np.abs(steps - np.median(steps))))
+        return f"the values are not evenly spaced in time, least so after {t[widest]:.6g} s, and are not resampled"
     window = np.hanning(n)
     lines = np.abs(np.fft.rfft((values - values.mean()) * window)) * 2 / window.sum()
     return np.asarray(np.fft.rfftfreq(n, period)), np.asarray(lines, np.float64)

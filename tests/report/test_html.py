@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 from report.browser import Page, browser
 
 from pytest_villas.report.record import RigRecord, VerdictRecord
+from pytest_villas.report.traces import spectrum
 
 EVIL = "<script>alert(1)</script>\"'&"
 TESTS = f"""
@@ -263,3 +264,26 @@ def test_the_source_of_a_limit_on_channels_is_known_as_far_as_it_can_be(
     comparison = "<=" if name == "offset" else "=="
     verdict = VerdictRecord(outcome="PASS", what="fidelity v_a", comparison=comparison, limit=limit, unit="", name=name)
     assert source(verdict, RigRecord(name="lab1", file="lab1.toml", limits=limits)) == says
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("t[50:] += 0.02", "the values are not evenly spaced in time, least so after 0.049 s, and are not resampled"),
+        ("y[3] = np.nan", "1 of 100 values are not finite"),
+        ("y[3] = 1e200", "the values are too large"),
+        ("t, y = t[:9], y[:9]", "9 values are too few, at least 16 are needed"),
+    ],
+)
+def test_where_there_is_no_spectrum_it_is_said_why(change: str, says: str) -> None:
+    names: dict[str, Any] = {"np": np, "t": np.arange(100) / 1000, "y": np.sin(np.arange(100.0))}
+    assert not isinstance(spectrum(names["t"], names["y"]), str)
+    exec(change, names)
+    assert spectrum(names["t"], names["y"]) == says
+
+
+def test_the_page_says_why_there_is_no_spectrum(report: Path, page: Page) -> None:
+    page.show(report)
+    page.wait("document.querySelector('[data-chart=tails] .main-svg')")
+    note = "document.querySelector('[data-part=spectrum-note]').textContent"
+    page.wait(f"{note}.startsWith('None: reference: the values are not evenly spaced in time')")

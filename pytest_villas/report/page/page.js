@@ -186,7 +186,7 @@
     const folded = page.article.querySelector("[data-part=spectrum]"), channel = page.data.channels[page.channel];
     const known = channel && Object.keys(channel.spectrum).length > 0;
     page.article.querySelector("[data-part=spectrum-note]").textContent = known
-      ? `Amplitude of ${channel.name}, Hann window.` : "None: the values are not evenly spaced in time, not all finite, or no waveform.";
+      ? `Amplitude of ${channel.name}, Hann window.${channel.unseen ? ` Not of the ${channel.unseen}.` : ""}` : `None: ${channel ? channel.unseen : "there is no channel"}.`;
     const place = page.article.querySelector("[data-chart=spectrum]");
     if (folded.open && known) await Plotly.react(place, ...spectrum(page), settings);
     else Plotly.purge(place);

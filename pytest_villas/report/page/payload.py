@@ -78,12 +78,13 @@ def _channel(trace: Trace, keep: Any) -> dict[str, Any]:
             "upper": keep(trace.tube.upper[picked], "<f8"),
             "about": trace.tube.about,
         }
-    lines = {
-        name: lines
-        for name, values in (("reference", trace.reference), ("response", trace.response))
-        if not trace.step and (lines := spectrum(trace.t, values)) is not None
-    }
-    found["spectrum"] = {name: _lines(frequency, size, keep) for name, (frequency, size) in lines.items()}
+    found["spectrum"], found["unseen"] = {}, "it is no waveform" if trace.step else ""
+    for name, values in (("reference", trace.reference), ("response", trace.response)):
+        lines = spectrum(trace.t, values)
+        if isinstance(lines, str):
+            found["unseen"] = found["unseen"] or f"{name}: {lines}"
+        elif not trace.step:
+            found["spectrum"][name] = _lines(*lines, keep)
     return found
 
 
