@@ -1,6 +1,6 @@
 """Measure ourselves against named peers, in turn, and write RESULTS.md and results.json beside this file.
 
-    python -m benchmarks [--rounds N] [--samples N] [--only WORD] [GROUP...]
+    python -m benchmarks [--rounds N] [--samples N] [--longest S] [--only WORD] [GROUP...]
 
 Groups are `trips` (round trips, lateness, stamps), `rates` and `work` (what a processor does); leave the machine alone meanwhile.
 Without any, all. The rows of a group that is not run stay as they are. A contest that breaks is left out, and said to be; the
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="trips, rates, work; without any, all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=1_000_000, help="of each call of a codec")
+    parser.add_argument("--longest", type=float, default=540, metavar="S", help="a group begins no round that would end later")
     parser.add_argument("--only", default="", metavar="WORD", help="contests with this in their figure, to try them")
     given = parser.parse_args(arguments)
     groups: dict[str, Callable[[], Iterator[Contest]]] = {
@@ -54,12 +55,14 @@ def main(arguments: list[str]) -> None:
         began = time.strftime("%Y-%m-%d %H:%M")
         contests = [Rounds(contest) for contest in _made(name, groups[name], broken) if given.only in contest.figure]
         others = [row for row in kept if row["group"] != name]
+        group_start = time.monotonic()
         for number in range(given.rounds):
+            round_start = time.monotonic()
             for contest in list(contests):
                 figure = contest.contest.figure
                 try:
                     contest.play()
-                except Exception as error:  # noqa: BLE001 - whatever it is, the others are measured
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the others are measured
                     contests.remove(contest)
                     broken.append(f"{figure}: {type(error).__name__}: {error}")
                     traceback.print_exc()
@@ -71,6 +74,10 @@ def main(arguments: list[str]) -> None:
             if not given.only:
                 file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
                 (HERE / "RESULTS.md").write_text(table(kept, broken), encoding="utf-8")
+            now = time.monotonic()
+            if number + 1 < given.rounds and 2 * now - round_start - group_start > given.longest:
+                print(f"{name}: no more rounds, or it would take more than {given.longest:g} s", flush=True)
+                break
         if given.only:
             print("\n".join(_line(row) for row in rows))
     print(f"{time.monotonic() - start:.0f} s, {len(broken)} broken")

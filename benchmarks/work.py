@@ -145,7 +145,15 @@ def _single() -> Contest:
     ahead = tuple(
         Peer(f"{name}, no garbage collection", partial(_collected, partial(_both, *loop), 1), {"": 1.0}) for name, loop in both
     )
-    return Contest(f"json, encode and decode, {len(few)} messages of 3 floats, each alone", "s", alone, ahead)
+    arrays = Peer(
+        "NumPy, the nine arrays of such samples alone (the limit)", partial(_collected, partial(_nine_arrays, len(few)), 1)
+    )
+    return Contest(f"json, encode and decode, {len(few)} messages of 3 floats, each alone", "s", alone, (*ahead, arrays))
+
+
+def _nine_arrays(count: int) -> None:
+    for _ in range(9 * count):
+        np.array([1.0])
 
 
 def _collected(work: Callable[[], object], share: int) -> Measurement:
