@@ -156,10 +156,12 @@ static int ascending(const void *left, const void *right)
 }
 
 /* Prints one line of JSON: how many there were, how many of them have a time, and quantiles of these in ns. */
+static long long behind; /* how late the last message was sent, ns: much, where a rate was not kept */
+
 static inline void print_times(int64_t *times, long known, long count)
 {
     qsort(times, known, sizeof *times, ascending);
-    printf("{\"count\": %ld, \"lost\": %ld", count, count - known);
+    printf("{\"count\": %ld, \"lost\": %ld, \"behind\": %lld", count, count - known, behind);
     if (known) {
         const double q[] = {0.5, 0.9, 0.99, 0.999, 1.0};
         const char *names[] = {"p50", "p90", "p99", "p999", "max"};

@@ -57,6 +57,7 @@ int main(int count, char **given)
         if (!transport_send(message, message_size))
             break;
     }
+    behind = sent[total - 1] - (start + (int64_t)((total - 1) * 1e9 / rate));
     pthread_join(thread, 0);
     long known = 0;
     for (long i = skip; i < total; i++)
