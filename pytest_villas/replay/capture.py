@@ -102,16 +102,19 @@ class Capture:
             values["complete"] = bool(values["complete"])
             values |= {name: str(values[name]) for name in ("scheduling", "stamp", "line", "wire_faults") if name in values}
             offset = int(values.pop("epoch_offset"))
-            values |= arrived((folder / ARRIVALS).read_bytes(), _mapped(folder / MESSAGES), offset)
+            values |= arrived(_mapped(folder / ARRIVALS), _mapped(folder / MESSAGES), offset)
             return cls(**values)
         except BROKEN as error:
             raise DecodeError(f"{path}: no capture can be read from it: {error}") from error
 
 
-def arrived(arrivals: bytes, messages: npt.NDArray[np.uint8], epoch_offset: int) -> dict[str, npt.NDArray[Any]]:
+def arrived(
+    arrivals: bytes | npt.NDArray[np.uint8], messages: npt.NDArray[np.uint8], epoch_offset: int
+) -> dict[str, npt.NDArray[Any]]:
     """Return the fields of a capture that say what arrived, from what the two files hold; ValueError where they disagree."""
     records = np.frombuffer(arrivals, "<i8").reshape(-1, 2)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(records[:, 1])])
+    offsets = np.zeros(len(records) + 1, np.int64)
+    np.cumsum(records[:, 1], out=offsets[1:])
     if offsets[-1] != messages.size:
         raise ValueError(f"{MESSAGES} has {messages.size} bytes, and the messages have {offsets[-1]}")
     return {"received": to_epoch(records[:, 0], epoch_offset), "offsets": offsets, "blob": messages}
@@ -139,4 +142,6 @@ def _mapped(path: Path) -> npt.NDArray[np.uint8]:
 def to_epoch(monotonic: npt.ArrayLike, offset: int) -> Int64s:
     """Move monotonic times to the epoch; 0, which no monotonic time is, stands for `NO_TIME`."""
     times = np.asarray(monotonic, np.int64)
-    return np.where(times == 0, NO_TIME, times + offset)
+    moved = np.asarray(times + offset)
+    moved[times == 0] = NO_TIME
+    return moved
