@@ -28,7 +28,7 @@ def test_without_a_rig_a_test_is_skipped_with_the_names_of_those_that_there_are(
     pytester.makepyfile(REPLAYS)
     result = pytester.runpytest_subprocess("-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*needs a rig: --rig=NAME, one of dpsim, lab1, loopback, mine, *sim*"])
+    result.stdout.fnmatch_lines(["*needs a rig: --rig=NAME, one of dpsim, *loopback, mine, *sim*"])
 
 
 def test_an_unknown_rig_is_a_usage_error_that_names_the_nearest(pytester: pytest.Pytester) -> None:
