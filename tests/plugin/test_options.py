@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import parts
 import pytest
 
 REPLAYS = """
@@ -83,10 +84,8 @@ def test_a_rig_in_use_is_an_error_that_says_by_whom_and_waiting_helps(pytester: 
 
     name = f"leased-{pytester.path.name}-{os.getpid()}"  # a lease is the machine's
     config = pytester.path / "one.conf"
-    config.write_text(
-        'nodes = { echo = { type = "nanomsg", out = { endpoints = "ipc://%s/e" }, in = { endpoints = "ipc://%s/e" } } }'
-        % ((pytester.path,) * 2)
-    )
+    at = f"tcp://127.0.0.1:{parts.free_port()}"
+    config.write_text('nodes = { echo = { type = "nanomsg", out = { endpoints = "%s" }, in = { endpoints = "%s" } } }' % (at, at))
     rig_file(pytester, name, '[link]\nconfig = "../one.conf"\nnode = "echo"\nrole = "self"')
     pytester.makepyfile("def test_it(rig): pass")
     lease = Lease(name, 0)
