@@ -85,7 +85,9 @@ def test_a_rig_in_use_is_an_error_that_says_by_whom_and_waiting_helps(pytester: 
     name = f"leased-{pytester.path.name}-{os.getpid()}"  # a lease is the machine's
     config = pytester.path / "one.conf"
     at = f"tcp://127.0.0.1:{parts.free_port()}"
-    config.write_text('nodes = { echo = { type = "nanomsg", out = { endpoints = "%s" }, in = { endpoints = "%s" } } }' % (at, at))
+    config.write_text(
+        f'nodes = {{ echo = {{ type = "nanomsg", out = {{ endpoints = "{at}" }}, in = {{ endpoints = "{at}" }} }} }}'
+    )
     rig_file(pytester, name, '[link]\nconfig = "../one.conf"\nnode = "echo"\nrole = "self"')
     pytester.makepyfile("def test_it(rig): pass")
     lease = Lease(name, 0)
