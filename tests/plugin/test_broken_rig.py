@@ -16,6 +16,7 @@ from processes import standing_in, wait_until
 
 from pytest_villas.replay.capture import Capture
 from pytest_villas.rig import stored
+from pytest_villas.rig.registry import shipped
 
 RIGS = ["sim", "dpsim"]
 LONG = """
@@ -99,8 +100,6 @@ def test_after_a_rig_broke_the_other_tests_skip_and_say_why(pytester: pytest.Pyt
 
 
 def plant() -> Path:
-    from pytest_villas.rig.registry import shipped  # noqa: PLC0415
-
     return shipped("rigs") / "sim_rlc.py"
 
 
