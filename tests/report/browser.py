@@ -102,6 +102,14 @@ class Page:
         }})"""
         assert self.ask(looks), condition
 
+    def draw_all(self) -> int:
+        """Scroll to each test, for it is drawn when it comes near the window; return how many there are."""
+        count = int(self.ask("document.querySelectorAll('article').length"))
+        for number in range(count):
+            self.ask(f"document.querySelectorAll('article')[{number}].scrollIntoView()")
+            self.wait(f"document.querySelectorAll('article')[{number}].querySelector('[data-chart=tails] .main-svg')")
+        return count
+
     def press(self, key: str) -> None:
         """Press a key where the focus is."""
         for kind in ("keyDown", "keyUp"):

@@ -118,8 +118,7 @@ def test_a_browser_draws_it_on_every_screen_without_a_request_or_a_complaint(
 ) -> None:
     page.requests.clear()
     page.show(report, width=width, scheme=scheme)
-    page.ask("document.querySelectorAll('article').forEach((article) => article.scrollIntoView())")
-    page.wait("document.querySelectorAll('[data-chart=tails] .main-svg').length >= 2")
+    assert page.draw_all() == 2
     assert {url for url in page.requests if not url.startswith("data:")} <= {report.resolve().as_uri()}
     assert page.complaints == []
     assert page.ask("document.documentElement.scrollWidth") <= width, "nothing sticks out to the side"
