@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_villas.replay.capture import ARRIVAL, ARRIVALS, MESSAGES, Capture, store
+from pytest_villas.replay.shared import RING
 from pytest_villas.replay.spool import Spool
 
 SIZE = 48
@@ -33,7 +34,7 @@ def main(count: int) -> None:
     before = peak()
     with tempfile.TemporaryDirectory() as name:
         folder, payload = Path(name), bytes(SIZE)
-        messages, arrivals = Spool(folder / MESSAGES), Spool(folder / ARRIVALS)
+        messages, arrivals = (Spool(folder / name, memoryview(bytearray(RING))) for name in (MESSAGES, ARRIVALS))
         for _ in range(count):
             arrivals.append(ARRIVAL.pack(time.monotonic_ns(), SIZE))
             messages.append(payload)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import mmap
 import select
-import struct
 import time
 from array import array
 from collections.abc import Sequence
@@ -22,10 +21,9 @@ from pytest_villas.errors import LinkError
 from pytest_villas.links import Link
 from pytest_villas.links.timer import Timer
 from pytest_villas.replay.capture import ARRIVAL
+from pytest_villas.replay.shared import PROGRESS
 from pytest_villas.replay.spool import Spool
 
-PROGRESS = struct.Struct("qqq")
-"""Messages sent, messages received, and when the loop last wrote them (monotonic ns), in shared memory."""
 _REPORT_NS = 50_000_000
 _DRAIN = 32
 """Messages sent or read between two looks at the other direction."""
@@ -51,6 +49,11 @@ class Incoming:
 
     messages: Spool
     arrivals: Spool
+
+    @property
+    def in_memory(self) -> bool:
+        """Is what came last where somebody who shares the memory of the spools finds it?"""
+        return not (self.messages.trouble or self.arrivals.trouble)
 
     def close(self) -> None:
         """Have all of it on the disk."""
@@ -83,7 +86,7 @@ def run(
         tail: how long to listen after the last message, ns; one that was sent late has as long to be answered.
         spin: how long before a deadline to stay awake, ns.
         control: a descriptor; when it becomes readable, the loop ends early.
-        progress: shared memory of at least `PROGRESS.size` bytes.
+        progress: shared memory that begins with a `PROGRESS`.
     """
     *others, link = links
     blob, offsets, due = outgoing.blob, outgoing.offsets, outgoing.due
@@ -113,7 +116,7 @@ def run(
                 linger = now + spin
                 now = clock()
             if now - shown > _REPORT_NS:
-                PROGRESS.pack_into(progress, 0, index, received, now)
+                PROGRESS.pack_into(progress, 0, index, received, now, incoming.in_memory)
                 shown = now
                 events = wait(0)  # while it spins, nobody else looks at the other descriptors
             elif (message := receive()) is not None:
@@ -157,5 +160,5 @@ def run(
         gc.enable()
         epoll.close()
         timer.close()
-    PROGRESS.pack_into(progress, 0, index, received, clock())
+    PROGRESS.pack_into(progress, 0, index, received, clock(), incoming.in_memory)
     return Sent(sent, refused, complete, broken)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import socket
 import subprocess
@@ -17,13 +16,13 @@ from typing import IO, Any
 from pytest_villas.errors import LinkError, LinkTimeout, RigError
 from pytest_villas.formats import Messages
 from pytest_villas.links import Link
-from pytest_villas.replay import hot
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.shared import Follower, Look, Shared
 from pytest_villas.units import format_duration, s
 
-Watch = Callable[[int, int, int], None]
-"""Called four times a second while a replay runs, with messages sent, messages received and the total to send.
+Watch = Callable[[Look], None]
+"""Called four times a second while a replay runs.
 
 It may raise: the replay is then stopped and its capture kept.
 """
@@ -41,16 +40,16 @@ class Worker:
         """Start the process; it answers from the first command on. What it says of itself goes to `log`."""
         self._log = log
         ours, theirs = socket.socketpair()
-        self._progress = os.memfd_create("villas-progress")
-        os.ftruncate(self._progress, hot.PROGRESS.size)
-        self._shared = mmap.mmap(self._progress, hot.PROGRESS.size)
-        command = [sys.executable, "-m", "pytest_villas.replay.worker", str(theirs.fileno()), str(self._progress)]
-        descriptors = (theirs.fileno(), self._progress)
+        progress = Shared.create()
+        self._shared = Shared(progress)
+        command = [sys.executable, "-m", "pytest_villas.replay.worker", str(theirs.fileno()), str(progress)]
+        descriptors = (theirs.fileno(), progress)
         with _opened(log) as said:
             self._process = subprocess.Popen(
                 command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
             )
         theirs.close()
+        os.close(progress)
         self._connection = Connection(ours.detach())
 
     def open(self, link: Link) -> str:
@@ -73,14 +72,14 @@ class Worker:
         """Run one replay and return its capture, which is on the disk by then."""
         messages = Messages.of(payloads)
         command = job(offsets=messages.offsets, blob=messages.blob.tobytes())
+        follower = Follower(self._shared)
         self._connection.send(command)
         length = int(command.due[-1]) + command.tail
         end = max(command.start, time.monotonic_ns()) + length + _GRACE_NS + messages.blob.size * 100
         try:
             while not self._connection.poll(0.25):
                 self._check(end)
-                sent, received, _ = hot.PROGRESS.unpack_from(self._shared, 0)
-                watch(sent, received, len(messages))
+                watch(follower.look())
         except BaseException:
             self._stop()
             raise
@@ -95,8 +94,6 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._shared.close()
-        os.close(self._progress)
 
     def _stop(self) -> None:
         """Stop a replay and wait until its capture is stored."""

@@ -64,14 +64,15 @@ def replay(
     tail: int,
     max_bytes: int,
     folder: Path,
-    watch: Watch,
+    watch: Callable[[Samples, int], Watch],
     fits: Fits = lambda _messages, _due: None,
 ) -> Exchange:
     """Send a prepared stimulus and return what came back until `tail` ns after its last sample.
 
     Messages are encoded before the first is sent, since that takes longer than sending. The start is chosen so that they
     are ready in time, by the time that some of them take; where that fails, a later one is chosen. `fits` raises EncodeError
-    for messages that must not be sent at such a pace.
+    for messages that must not be sent at such a pace. `watch` gets the samples with their stamps, and how far these are
+    from the monotonic clock, and makes what looks on.
     """
     store(folder / STIMULUS, stimulus.at(0))
     head_start = _HEAD_START_NS + 2 * _encoding_time(stimulus, writer, max_bytes)
@@ -83,7 +84,11 @@ def replay(
         messages = formats.messages(writer, samples, max_bytes=max_bytes)
         fits(messages, stimulus.due)
         job = partial(Replay, due=stimulus.due, start=start, epoch_offset=epoch_offset, tail=tail, folder=folder)
-        outcome = worker.replay(messages, job, watch) if time.monotonic_ns() < start else Late(time.monotonic_ns() - start)
+        outcome = (
+            worker.replay(messages, job, watch(samples, epoch_offset))
+            if time.monotonic_ns() < start
+            else Late(time.monotonic_ns() - start)
+        )
         if not isinstance(outcome, Late):
             unstored = store(folder / STIMULUS, samples)
             exchange = decode(samples, stimulus.lead, outcome, reader, folder)

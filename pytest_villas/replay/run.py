@@ -126,7 +126,7 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
     if how.by == "waveform":
         response = response.replace(received=_apart(response.received))
     meant, sent = capture.meant[lead:], capture.sent[lead:]
-    match = _match(stimulus, sent, response, how)
+    match = matched(stimulus, sent, response, how)
     dropped = {"send_queue": capture.send_queue + int(capture.refused[lead:].sum()), "receive_queue": capture.receive_queue}
     late_after = how.late_after
     return Timed(
@@ -200,7 +200,8 @@ def _answers(exchange: Exchange, how: Matching) -> npt.NDArray[np.bool_]:
     return answers
 
 
-def _match(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -> Match:
+def matched(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -> Match:
+    """Find which response answers which sample; see `measure.matching` for what each way raises."""
     if how.tag is not None:
         return by_tag(stimulus.sequence, tags(response, how.tag), sent_at=sent, received_at=response.received)
     if how.by == "origin":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import mmap
 import select
 import signal
 import sys
@@ -29,6 +28,7 @@ from pytest_villas.links import Link
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, store, to_epoch
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.shared import Shared
 from pytest_villas.replay.spool import Spool
 
 
@@ -37,7 +37,7 @@ def main(control: int, progress: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which then tells us
     connection = Connection(control)
     _log("started")
-    shared = mmap.mmap(progress, hot.PROGRESS.size)
+    shared = Shared(progress)
     scheduling = realtime.claim()
     _log(scheduling)
     links: list[Link] = []
@@ -102,13 +102,11 @@ def _hear(link: Link, timeout: int) -> bool:
     return False
 
 
-def _replay(
-    links: Sequence[Link], job: Replay, connection: Connection, shared: mmap.mmap, scheduling: str
-) -> Path | Capture | Late:
+def _replay(links: Sequence[Link], job: Replay, connection: Connection, shared: Shared, scheduling: str) -> Path | Capture | Late:
     link = links[-1]
     due = job.due + job.start
     outgoing = hot.Outgoing(job.blob, array("q", job.offsets.tobytes()), array("q", due.tobytes()))
-    incoming = hot.Incoming(Spool(job.folder / MESSAGES), Spool(job.folder / ARRIVALS))
+    incoming = hot.Incoming(Spool(job.folder / MESSAGES, shared.messages), Spool(job.folder / ARRIVALS, shared.arrivals))
     while link.receive() is not None:
         pass
     before, faults_before = link.losses(), link.wire_faults()
@@ -119,7 +117,9 @@ def _replay(
     _log(f"replays {due.size} messages to {job.folder}")
     spin = realtime.spin(link, int(np.median(np.diff(due))) if due.size > 1 else job.tail)
     with realtime.pinned(link) as cpu:
-        outcome = hot.run(links, outgoing, incoming, tail=job.tail, spin=spin, control=connection.fileno(), progress=shared)
+        outcome = hot.run(
+            links, outgoing, incoming, tail=job.tail, spin=spin, control=connection.fileno(), progress=shared.progress
+        )
     lost = link.losses().since(before)
     incoming.close()
     _log(f"{'done' if outcome.complete else 'stopped'}: {np.count_nonzero(outcome.sent)} sent, {lost}, {cpu}")

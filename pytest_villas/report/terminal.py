@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_villas.errors import ConfigError
+from pytest_villas.units import format_duration
 
 if TYPE_CHECKING:  # they bring NumPy and SciPy, which a session without a rig does not need
+    from pytest_villas.replay.live import State
     from pytest_villas.report.recorder import Recorder
     from pytest_villas.rig.registry import Registry
 
@@ -32,10 +34,9 @@ def list_rigs(registry: Registry) -> None:
 
 
 class Progress:
-    """A line on the terminal that says how far a replay is: rate, what was sent, came back and is lost, and how long it still takes.
+    """A line on the terminal that says how far a replay is: what was sent, came back and is lost, p99, rate, how long it still takes.
 
-    It is made from two counters that the process that sends leaves behind. When what arrived came is known when the run is over:
-    to look at it before would take the time of that process, so there is no latency in the line.
+    It is made from what lies in the memory of the process that sends, which need not do anything for it.
     """
 
     def __init__(self, config: pytest.Config, label: str, event: Callable[..., None], answered_within: int | None = None) -> None:
@@ -53,19 +54,20 @@ class Progress:
         self._answered_within = None if answered_within is None else answered_within / 1e9
         self._earlier: deque[tuple[float, int]] = deque()
 
-    def __call__(self, sent: int, received: int, total: int) -> None:
+    def __call__(self, state: State) -> None:
         """Show the state; on what is no terminal only once in ten seconds."""
-        now = time.monotonic()
+        sent, received, now = state.sent, state.received, time.monotonic()
         if sent < self._sent or not sent:  # another run
             self._began = self._said = now
             self._earlier.clear()
         self._sent = sent
         lost = self._lost(now, sent, received)
-        self._event("progress", test=self._label, sent=sent, received=received, total=total, lost=lost)
+        p99 = None if state.p99 is None else round(state.p99)
+        self._event("progress", test=self._label, sent=sent, received=received, total=state.total, lost=lost, p99=p99)
         reporter = self._reporter
         if reporter is None or reporter.verbosity < 0 or now - self._began < _QUIET_S:
             return
-        line = self.line(sent, received, total, now - self._began, lost)
+        line = self.line(state, now - self._began, lost)
         if reporter.isatty:
             if not self._shown:
                 self._write("\n")
@@ -75,11 +77,13 @@ class Progress:
             self._said = now
             self._write(f"\n{line}\n")
 
-    def line(self, sent: int, received: int, total: int, elapsed: float, lost: int | None) -> str:
+    def line(self, state: State, elapsed: float, lost: int | None) -> str:
         """Return the state in at most 79 columns. What is not back yet is not lost yet."""
-        rate = sent / elapsed if elapsed and sent < total else 0.0
-        left = f"{rate:.0f}/s, {(total - sent) / rate:.0f} s left" if rate else "waiting for the last"
-        facts = f"{sent} sent, {received} back, {'' if lost is None else f'{lost} lost, '}{left}"
+        rate = state.sent / elapsed if elapsed and state.sent < state.total else 0.0
+        left = f"{rate:.0f}/s, {(state.total - state.sent) / rate:.0f} s left" if rate else "waiting for the last"
+        missing = "" if lost is None else f"{lost} lost, "
+        late = "" if state.p99 is None else f"p99 {format_duration(state.p99)}, "
+        facts = f"{state.sent} sent, {state.received} back, {missing}{late}{left}"
         return f"{self._label[: max(79 - len(facts) - 2, 0)]}: {facts}"[:79]
 
     def _lost(self, now: float, sent: int, received: int) -> int | None:

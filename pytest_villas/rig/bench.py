@@ -11,11 +11,12 @@ from typing import Any, Final, Literal, overload
 
 from pytest_villas.errors import ConfigError, RigError, VillasError
 from pytest_villas.replay.floor import Floor
+from pytest_villas.replay.live import State
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.replay.run import Run
 from pytest_villas.replay.runs import Runs, repeated, until_conclusive
 from pytest_villas.rig.reference import compute
-from pytest_villas.rig.rig import RigProcess
+from pytest_villas.rig.rig import Progress, RigProcess
 from pytest_villas.rig.stored import Stored, measure
 from pytest_villas.samples import Samples, Signal
 from pytest_villas.units import duration
@@ -24,7 +25,7 @@ NOT_IMPAIRED: Final = "the response cannot be impaired so: "
 """How an error begins that says that an impairment of the session does not apply to a rig."""
 
 
-def _silent(sent: int, received: int, total: int) -> None:
+def _silent(_: State) -> None:
     """Show nothing."""
 
 
@@ -57,7 +58,7 @@ class Rig:
     limits: Mapping[str, Any]
     new_folder: Callable[[], Path]
     record: Callable[[Run], None]
-    progress: Callable[[int, int, int], None] = field(default=_silent)
+    progress: Progress = field(default=_silent)
     about: Mapping[str, str] = field(default_factory=dict)
     impair: Callable[[Exchange], Exchange] = field(default=as_it_came)
 
@@ -125,7 +126,7 @@ class Rig:
         folder = self.new_folder()
         kept = Stored.of(self.process.file, rig=self.name, limits=self.limits, reference=reference, about=self.about)
         try:
-            came = self.process.exchange(stimulus, folder, self.progress)
+            came = self.process.exchange(stimulus, folder, self.progress, kept.matching())
         except RigError:
             self._salvage(folder, kept, reference)
             raise

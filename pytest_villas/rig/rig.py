@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError, nearest
 from pytest_villas.replay import capacity
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, Floors
-from pytest_villas.replay.process import Worker
+from pytest_villas.replay.live import Live, State
+from pytest_villas.replay.process import Watch, Worker
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode, replay, store
+from pytest_villas.replay.run import Matching
+from pytest_villas.replay.shared import Look
 from pytest_villas.replay.stimulus import Stimulus, prepare
 from pytest_villas.rig.face import Face, face, one_size
 from pytest_villas.rig.file import MatchSection, RigFile
@@ -23,8 +28,8 @@ from pytest_villas.rig.reference import substitute
 from pytest_villas.samples import Samples
 from pytest_villas.units import duration, format_duration, ms
 
-Progress = Callable[[int, int, int], None]
-"""Told four times a second of a replay: messages sent, messages received, messages in all."""
+Progress = Callable[[State], None]
+"""Told four times a second how far a replay is."""
 CONFIG, RIG_LOG, WORKER_LOG = "rig-config.json", "rig.log", "worker.log"
 """Names of the files in the folder of a rig: the config that it runs with, and what it and the worker say."""
 _SLICE_NS = 250 * ms
@@ -147,7 +152,7 @@ class RigProcess:
             time.sleep(0.02)
         return None
 
-    def exchange(self, stimulus: Samples, folder: Path, progress: Progress) -> Exchange:
+    def exchange(self, stimulus: Samples, folder: Path, progress: Progress, how: Matching) -> Exchange:
         """Send a stimulus and take what comes back; RigError names the folder of the capture where the rig dies."""
         assert self._worker is not None
         assert self._face is not None
@@ -165,9 +170,15 @@ class RigProcess:
         answered = match.tag is None and match.by != "waveform"
         fits = capacity.Capacity(self._face.link, one_size(self._reader) if answered else None)
 
-        def watch(sent: int, received: int, total: int) -> None:
-            self.check()
-            progress(sent, received, total)
+        def watch(samples: Samples, epoch_offset: int) -> Watch:
+            counted = int(np.searchsorted(prepared.due, prepared.due[prepared.lead] + how.warm_up))
+            live = Live(samples, epoch_offset, first=counted, reader=self._reader, how=how)
+
+            def look_on(look: Look) -> None:
+                self.check()
+                progress(live.state(look))
+
+            return look_on
 
         try:
             exchange = replay(

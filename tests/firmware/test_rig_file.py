@@ -10,6 +10,7 @@ import pytest
 from firmware.emulated import LAUNCHER, required
 
 from pytest_villas import Samples
+from pytest_villas.replay.run import Matching
 from pytest_villas.rig.registry import Registry
 from pytest_villas.rig.rig import RigProcess
 
@@ -28,7 +29,7 @@ def test_the_board_of_the_docs_answers_each_sample_with_what_it_got(tmp_path: Pa
         count = 400
         volts = np.sin(np.arange(count) / 9).astype(np.float32).astype(float)
         stimulus = Samples({"va": volts, "vc": -volts}, origin=np.arange(count) * 5_000_000)
-        exchange = rig.exchange(stimulus, tmp_path, lambda *_: None)  # the first one: QEMU hears from the beginning
+        exchange = rig.exchange(stimulus, tmp_path, lambda *_: None, Matching())  # the first one: QEMU hears from the beginning
     finally:
         rig.close()
     answered, rows = np.unique(exchange.response.sequence, return_index=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import time
 from array import array
@@ -17,6 +16,7 @@ from links.test_contract import address_of
 from pytest_villas.links import Link, NanomsgLink, SpLink
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import ARRIVALS, MESSAGES
+from pytest_villas.replay.shared import PROGRESS, Shared
 from pytest_villas.replay.spool import Spool
 from pytest_villas.testing import meet, opened
 from pytest_villas.units import ms, s, us
@@ -27,7 +27,9 @@ class Bench:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._control = folder, os.pipe()
-        self.progress = mmap.mmap(-1, hot.PROGRESS.size)
+        descriptor = Shared.create()
+        self.shared = Shared(descriptor)
+        os.close(descriptor)
         for descriptor in self._control:
             stack.callback(os.close, descriptor)
 
@@ -35,8 +37,10 @@ class Bench:
         offsets = np.concatenate([[0], np.cumsum([len(message) for message in messages])]).tolist()
         start = time.monotonic_ns() + 10 * ms
         outgoing = hot.Outgoing(b"".join(messages), array("q", offsets), array("q", [start + each for each in due]))
-        incoming = hot.Incoming(Spool(self.folder / MESSAGES), Spool(self.folder / ARRIVALS))
-        sent = hot.run(links, outgoing, incoming, tail=tail, spin=spin, control=self._control[0], progress=self.progress)
+        incoming = hot.Incoming(
+            Spool(self.folder / MESSAGES, self.shared.messages), Spool(self.folder / ARRIVALS, self.shared.arrivals)
+        )
+        sent = hot.run(links, outgoing, incoming, tail=tail, spin=spin, control=self._control[0], progress=self.shared.progress)
         incoming.close()
         self.due = np.array(outgoing.due)
         return sent
@@ -78,7 +82,7 @@ def test_everything_is_sent_not_before_it_is_due_and_taken_with_its_time(bench: 
     assert np.all(np.array(sent.sent) >= bench.due)
     assert [message for _, message in bench.arrivals] == messages
     assert all(came >= left for (came, _), left in zip(bench.arrivals, sent.sent, strict=True))
-    assert hot.PROGRESS.unpack_from(bench.progress)[:2] == (300, 300)
+    assert PROGRESS.unpack_from(bench.shared.progress)[:2] == (300, 300)
 
 
 def test_what_is_sent_late_has_as_long_to_be_answered(bench: Bench, link: Link) -> None:

@@ -10,6 +10,12 @@ from hypothesis import strategies as st
 
 from pytest_villas.replay.spool import PIECE, Spool
 
+
+def memory(pieces: int) -> memoryview:
+    """Return the memory of so many pieces."""
+    return memoryview(bytearray(pieces * PIECE))
+
+
 SIZES = st.lists(st.one_of(st.integers(0, 200), st.integers(PIECE - 20, PIECE + 20), st.just(5 * PIECE)), max_size=60)
 
 
@@ -18,7 +24,7 @@ def test_everything_is_in_the_file_in_order(sizes: list[int]) -> None:
     parts = [i.to_bytes(4, "big") * (size // 4) + b"x" * (size % 4) for i, size in enumerate(sizes)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
-        spool = Spool(path, memory=2 * PIECE)
+        spool = Spool(path, memory(2))
         for part in parts:
             spool.append(part)
         spool.close()
@@ -27,7 +33,7 @@ def test_everything_is_in_the_file_in_order(sizes: list[int]) -> None:
 
 def test_what_its_memory_holds_does_not_touch_the_file_and_the_rest_goes_there_while_it_runs(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    spool = Spool(path, memory=4 * PIECE)
+    spool = Spool(path, memory(4))
     written = []
     for _ in range(100):
         for _ in range(64):
@@ -42,7 +48,7 @@ def test_what_its_memory_holds_does_not_touch_the_file_and_the_rest_goes_there_w
 def test_where_it_cannot_be_written_it_is_kept_in_memory_and_the_reason_is_said(tmp_path: Path) -> None:
     part = bytes(range(256)) * 16
     for path, reason in ((Path("/dev/full"), "No space left on device"), (tmp_path / "nowhere" / "file", "No such file")):
-        spool = Spool(path, memory=2 * PIECE)
+        spool = Spool(path, memory(2))
         for _ in range(100):
             spool.append(part)
         spool.close()
@@ -51,7 +57,7 @@ def test_where_it_cannot_be_written_it_is_kept_in_memory_and_the_reason_is_said(
 
 
 def test_its_content_is_what_is_in_the_file_where_there_was_no_trouble(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "file", memory=2 * PIECE)
+    spool = Spool(tmp_path / "file", memory(2))
     for i in range(10):
         spool.append(bytes([i]) * PIECE)
     spool.close()

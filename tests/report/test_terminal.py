@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from pytest_villas.replay.live import State
 from pytest_villas.report.terminal import Progress
 
 TESTS = """
@@ -112,7 +113,7 @@ def test_a_run_that_takes_longer_shows_a_line_while_it_goes(pytester: pytest.Pyt
     shown = [line for line in seen.decode().split("\r") if re.search(r"/s, \d+ s left", line)]
     assert len(shown) > 3
     assert [line for line in shown if len(line) > 79] == []
-    assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " 0 lost, ", " s left"))
+    assert all(word in shown[0] for word in ("test_it[loopback]: ", " sent, ", " back, ", " 0 lost, p99 ", " s left"))
 
 
 def test_what_is_not_back_is_lost_once_it_should_be(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +129,7 @@ def test_what_is_not_back_is_lost_once_it_should_be(pytestconfig: pytest.Config,
         progress = Progress(pytestconfig, "it", event, answered_within)
         progress._reporter = None
         for clock[0], sent, received in counters:
-            progress(sent, received, 1500)
+            progress(State(sent, received, 1500))
     assert told == [0, 0, 0, 0, 10, 0] + [None] * 6
 
 

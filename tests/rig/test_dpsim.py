@@ -13,6 +13,7 @@ import pytest
 from pytest_villas import Samples, generate
 from pytest_villas.errors import EncodeError
 from pytest_villas.replay.replay import Exchange
+from pytest_villas.replay.run import Matching
 from pytest_villas.rig.registry import Registry
 from pytest_villas.rig.rig import RigProcess
 
@@ -31,7 +32,7 @@ def dpsim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProcess]:
 
 
 def send(rig: RigProcess, stimulus: Samples, folder: Path) -> Exchange:
-    return rig.exchange(stimulus, folder, lambda *_: None)
+    return rig.exchange(stimulus, folder, lambda *_: None, Matching())
 
 
 def harmless(volts: float) -> Samples:
