@@ -192,7 +192,7 @@ def _tube(channel: ChannelFidelity, asked: re.Match[str] | None) -> Tube | None:
     about = f"absolute {atol:g}, relative {rtol:g} of the range, within {dt:g} s"
     with np.errstate(over="ignore"):
         lower, upper = (np.clip(bound, -_LARGEST, _LARGEST) for bound in (bounds[0] - tolerance, bounds[1] + tolerance))
-    return Tube(lower, upper, about)
+    return Tube(_drawable(lower), _drawable(upper), about)
 
 
 def _seconds(run: Run, t: Floats, received: Int64s) -> Floats:

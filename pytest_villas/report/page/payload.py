@@ -24,7 +24,6 @@ DETAIL: Final = 40_000
 MARKS: Final = 5_000
 """Places of one kind that are marked at most."""
 _LINES: Final = 4_000
-_SMALLEST: Final = 1e-280  # an axis cannot be scaled to anything smaller: a length over it has to be a number
 _ALIGNMENT: Final = 8
 _EXTREMES: Final[Any] = MinMaxDownsampler()  # type: ignore[no-untyped-call]  # they have no annotations of their own
 _GAPS: Final[Any] = NaNMinMaxDownsampler()  # type: ignore[no-untyped-call]
@@ -66,17 +65,17 @@ def _channel(trace: Trace, keep: Any) -> dict[str, Any]:
         "step": trace.step,
         "total": int(trace.t.size),
         "t": keep(trace.t[picked], "<f8"),
-        "reference": keep(_shown(trace.reference[picked]), "<f8"),
-        "response": keep(_shown(trace.response[picked]), "<f8"),
-        "outside": {"t": keep(trace.t[outside[:MARKS]], "<f8"), "y": keep(_shown(trace.response[outside[:MARKS]]), "<f8")},
+        "reference": keep(trace.reference[picked], "<f8"),
+        "response": keep(trace.response[picked], "<f8"),
+        "outside": {"t": keep(trace.t[outside[:MARKS]], "<f8"), "y": keep(trace.response[outside[:MARKS]], "<f8")},
         "left": int(outside.size),
     }
     if trace.residual.size and np.isfinite(trace.residual).any():
         found["worst"] = float(trace.t[int(np.nanargmax(np.abs(trace.residual)))])
     if trace.tube is not None:
         found["tube"] = {
-            "lower": keep(_shown(trace.tube.lower[picked]), "<f8"),
-            "upper": keep(_shown(trace.tube.upper[picked]), "<f8"),
+            "lower": keep(trace.tube.lower[picked], "<f8"),
+            "upper": keep(trace.tube.upper[picked], "<f8"),
             "about": trace.tube.about,
         }
     found["spectrum"], found["unseen"] = {}, "it is no waveform" if trace.step else ""
@@ -87,10 +86,6 @@ def _channel(trace: Trace, keep: Any) -> dict[str, Any]:
         elif not trace.step:
             found["spectrum"][name] = _lines(*lines, keep)
     return found
-
-
-def _shown(values: Floats) -> Floats:
-    return np.where(np.abs(values) < _SMALLEST, 0.0, values)
 
 
 def _lines(frequency: Floats, size: Floats, keep: Any) -> dict[str, Any]:
