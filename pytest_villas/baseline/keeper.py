@@ -114,7 +114,7 @@ class Keeper:
 
     def _compare(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
         from pytest_villas.measure import Outcome  # noqa: PLC0415
-        from pytest_villas.measure.asked import told  # noqa: PLC0415
+        from pytest_villas.measure.verdict import told  # noqa: PLC0415
 
         verdicts = [told(None, verdict, f"baseline {name}") for name, verdict in self._verdicts(log, margins, environment)]
         bad = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]

@@ -13,7 +13,7 @@ from pytest_villas import recordings
 from pytest_villas.cli.usage import Parser
 from pytest_villas.errors import RigError
 from pytest_villas.measure import Outcome, Verdict, worst
-from pytest_villas.measure.asked import heard_by
+from pytest_villas.measure.verdict import heard_by
 from pytest_villas.replay.replay import STIMULUS
 from pytest_villas.replay.run import Run
 from pytest_villas.report.build import hashes, run_record, verdict_record

@@ -44,7 +44,7 @@ class Measured(Protocol):
 
 def judge_all(run: Measured, limits: Mapping[str, Any]) -> list[Verdict]:
     """Hold it against its own limits and these, which win. ConfigError for a limit that there is not."""
-    from pytest_villas.measure.asked import heard_by, nobody, told  # noqa: PLC0415 - as above
+    from pytest_villas.measure.verdict import heard_by, nobody, told  # noqa: PLC0415 - as above
 
     check(limits)
     with heard_by(nobody):  # what is asked of a run is told below, with the name of its limit

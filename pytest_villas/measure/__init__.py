@@ -8,6 +8,7 @@ from pytest_villas.measure.delay import Delay, estimate_delay
 from pytest_villas.measure.delivery import Delivery, delivery
 from pytest_villas.measure.distribution import Distribution, Mean, Quantile
 from pytest_villas.measure.edges import Edges, edges
+from pytest_villas.measure.estimate import Count, Estimate, Limit, Measure
 from pytest_villas.measure.exact import allclose, bit_exact
 from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.gate import Gate, gate, smallest_n
@@ -18,7 +19,7 @@ from pytest_villas.measure.place import Place
 from pytest_villas.measure.sine import Sine, fit_sine, sine
 from pytest_villas.measure.step import Step, step
 from pytest_villas.measure.tube import tube
-from pytest_villas.measure.verdict import Count, Estimate, Limit, Measure, Outcome, Verdict, worst
+from pytest_villas.measure.verdict import Outcome, Verdict, worst
 
 __all__ = [
     "Bode",

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.asked import told
 from pytest_villas.measure.bode import Bode, bode
 from pytest_villas.measure.comparison import Comparison
 from pytest_villas.measure.edges import Edges, edges
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.exact import allclose, bit_exact, check_tolerances
 from pytest_villas.measure.phasor import VectorError, phasors, vector_error
 from pytest_villas.measure.place import Place
@@ -21,7 +21,7 @@ from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.sine import Sine, sine
 from pytest_villas.measure.step import Step, step
 from pytest_villas.measure.tube import tube, tube_bounds
-from pytest_villas.measure.verdict import Estimate, Outcome, Verdict, worst
+from pytest_villas.measure.verdict import Outcome, Verdict, told, worst
 from pytest_villas.samples import Column, Int64s, SignalType
 
 

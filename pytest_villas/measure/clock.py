@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import ConfigError, SignalError, nearest
-from pytest_villas.measure.verdict import Estimate
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import format_duration
 

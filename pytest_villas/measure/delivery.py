@@ -13,8 +13,8 @@ import numpy.typing as npt
 from pytest_villas.errors import SignalError, nearest
 from pytest_villas.measure.clock import difference
 from pytest_villas.measure.deadline import runs
+from pytest_villas.measure.estimate import Count, Estimate
 from pytest_villas.measure.matching import Match
-from pytest_villas.measure.verdict import Count, Estimate
 from pytest_villas.samples import Int64s
 from pytest_villas.units import duration, format_duration
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from pytest_villas.measure.estimate import Limit, Measure, read_limit
 from pytest_villas.measure.gate import CONFIDENCE, LOST, Gate, dependence, gate, rank, threshold_of
-from pytest_villas.measure.verdict import Limit, Measure, Outcome, Verdict, read_limit
+from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.samples import Int64s
 from pytest_villas.units import format_duration, s
 

@@ -15,8 +15,8 @@ from pytest_villas.measure import clock as clocks
 from pytest_villas.measure.clock import Clock, difference, stamps
 from pytest_villas.measure.deadline import DeadlineMiss, deadline_miss
 from pytest_villas.measure.distribution import Distribution
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.gate import LOST
-from pytest_villas.measure.verdict import Estimate
 from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import duration, format_duration, ms
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.place import ranges
 from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.sine import fit_sine, seconds_of
-from pytest_villas.measure.verdict import Estimate
 
 Phasors = npt.NDArray[np.complex128]
 

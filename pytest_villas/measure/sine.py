@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.verdict import Estimate
 
 HARMONICS: Final = 40
 _STEPS: Final = 20

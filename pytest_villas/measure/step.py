@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.sine import seconds_of
-from pytest_villas.measure.verdict import Estimate
 
 _SHORTEST: Final = 20
 _TAIL: Final = 0.1  # share of the record that stands for the final value

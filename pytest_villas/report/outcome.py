@@ -27,7 +27,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 def verdict_of(comparison: str, left: Any, right: Any) -> Verdict | None:
     """Return the verdict of a comparison of which one side is a measure; None for any other."""
     # where nobody imported what makes measures, there are none
-    measures = sys.modules.get("pytest_villas.measure.verdict")
+    measures = sys.modules.get("pytest_villas.measure.estimate")
     if measures is None or comparison not in _MIRRORED:
         return None
     verdict: Verdict | None = None

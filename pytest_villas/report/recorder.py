@@ -66,7 +66,7 @@ class Recorder:
     @contextmanager
     def recording(self, item: pytest.Item, name: str, file: RigFile, path: Path, scheduling: str) -> Iterator[TestLog]:
         """Record what a test does with this rig, and every verdict that it asks for."""
-        from pytest_villas.measure.asked import doubted_by, heard_by  # noqa: PLC0415
+        from pytest_villas.measure.verdict import doubted_by, heard_by  # noqa: PLC0415
         from pytest_villas.report.log import TestLog  # noqa: PLC0415
         from pytest_villas.report.rigs import rig_record, secrets_of  # noqa: PLC0415
 
