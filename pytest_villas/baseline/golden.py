@@ -12,7 +12,7 @@ import numpy as np
 from pytest_villas import recordings
 from pytest_villas.errors import ConfigError, VillasError
 from pytest_villas.measure import Outcome, Verdict, allclose, tube
-from pytest_villas.measure.place import Places
+from pytest_villas.measure.waveforms.place import Places
 from pytest_villas.replay.run import Run
 from pytest_villas.samples import Samples, SignalType
 

@@ -12,10 +12,10 @@ from pytest_villas.limits.catalogue import KINDS
 from pytest_villas.limits.declared import check, is_pattern, merge
 
 if TYPE_CHECKING:  # the names are checked in sessions that measure nothing
-    from pytest_villas.measure.delivery import Delivery
-    from pytest_villas.measure.fidelity import Fidelity
-    from pytest_villas.measure.latency import Latency
+    from pytest_villas.measure.timing.delivery import Delivery
+    from pytest_villas.measure.timing.latency import Latency
     from pytest_villas.measure.verdict import Verdict
+    from pytest_villas.measure.waveforms.fidelity import Fidelity
 
 
 class Measured(Protocol):

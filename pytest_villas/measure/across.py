@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, TypeGuard
 
-from pytest_villas.measure.deadline import Share
-from pytest_villas.measure.distribution import Distribution, Mean, Quantile, joined
 from pytest_villas.measure.estimate import Count, Limit, Measure
-from pytest_villas.measure.gate import CONFIDENCE
+from pytest_villas.measure.timing.deadline import Share
+from pytest_villas.measure.timing.distribution import Distribution, Mean, Quantile, joined
+from pytest_villas.measure.timing.gate import CONFIDENCE
 from pytest_villas.measure.verdict import Verdict, worst
 
 _PLAIN = (str, Number, type(None))

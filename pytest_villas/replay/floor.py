@@ -20,7 +20,7 @@ from pytest_villas import formats
 from pytest_villas.errors import DecodeError, LinkError
 from pytest_villas.formats import Codec
 from pytest_villas.links import Link, looped
-from pytest_villas.measure.latency import Latency, latency
+from pytest_villas.measure.timing.latency import Latency, latency
 from pytest_villas.replay.capture import BROKEN, Capture
 from pytest_villas.replay.commands import Late, Replay
 from pytest_villas.replay.process import Worker

@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_villas.errors import SignalError
 from pytest_villas.formats import Codec
-from pytest_villas.measure.gate import rank
+from pytest_villas.measure.timing.gate import rank
 from pytest_villas.replay.run import Matching, matched
 from pytest_villas.replay.shared import Look
 from pytest_villas.samples import Samples

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from pytest_villas.errors import SignalError
 from pytest_villas.limits import judge_all, require_all
 from pytest_villas.links.serial_line import departures
-from pytest_villas.measure.clock import Clock
-from pytest_villas.measure.delivery import Delivery, delivery
-from pytest_villas.measure.fidelity import Fidelity, fidelity
-from pytest_villas.measure.latency import Latency, latency
-from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform, unpaired
+from pytest_villas.measure.timing.clock import Clock
+from pytest_villas.measure.timing.delivery import Delivery, delivery
+from pytest_villas.measure.timing.latency import Latency, latency
+from pytest_villas.measure.timing.matching import Match, by_origin, by_sequence, by_tag, by_waveform, unpaired
+from pytest_villas.measure.timing.wire import WireSplit, wire_split
 from pytest_villas.measure.verdict import Verdict
-from pytest_villas.measure.wire import WireSplit, wire_split
+from pytest_villas.measure.waveforms.fidelity import Fidelity, fidelity
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import Exchange

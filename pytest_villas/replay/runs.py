@@ -10,11 +10,11 @@ from typing import Any, Final, cast, overload
 
 from pytest_villas.limits import judge_all, require_all
 from pytest_villas.measure.across import Each
-from pytest_villas.measure.delivery import Delivery
-from pytest_villas.measure.fidelity import Fidelity
-from pytest_villas.measure.gate import CONFIDENCE
-from pytest_villas.measure.latency import Latency
+from pytest_villas.measure.timing.delivery import Delivery
+from pytest_villas.measure.timing.gate import CONFIDENCE
+from pytest_villas.measure.timing.latency import Latency
 from pytest_villas.measure.verdict import Outcome, Verdict, heard_by, nobody, worst
+from pytest_villas.measure.waveforms.fidelity import Fidelity
 from pytest_villas.replay.run import Run
 
 MOST: Final = 1000

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from pytest_villas.measure import ChannelFidelity, Distribution, Estimate, Verdict
-from pytest_villas.measure.gate import LOST, rank
+from pytest_villas.measure.timing.gate import LOST, rank
 from pytest_villas.replay.run import Run
 from pytest_villas.report.record import ChannelRecord, Number, RunRecord, VerdictRecord, number
 from pytest_villas.samples import Samples

@@ -15,8 +15,8 @@ from pytest_villas import recordings
 from pytest_villas.errors import DecodeError, RigError
 from pytest_villas.formats import Rejection
 from pytest_villas.impair import parse
-from pytest_villas.measure.clock import Clock
-from pytest_villas.measure.fidelity import Fidelity, fidelity
+from pytest_villas.measure.timing.clock import Clock
+from pytest_villas.measure.waveforms.fidelity import Fidelity, fidelity
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import RESPONSE, STIMULUS, Exchange

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from pytest_villas import Samples, Signal, SignalType, generate
-from pytest_villas.measure.delivery import Delivery, delivery
-from pytest_villas.measure.matching import by_sequence
+from pytest_villas.measure.timing.delivery import Delivery, delivery
+from pytest_villas.measure.timing.matching import by_sequence
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.units import ms, s, us

@@ -10,8 +10,8 @@ from impair.exchanges import LATENCY, START, account, exchange
 
 from pytest_villas import Samples
 from pytest_villas.impair import KINDS, parse
-from pytest_villas.measure.latency import Latency, latency
-from pytest_villas.measure.matching import by_sequence
+from pytest_villas.measure.timing.latency import Latency, latency
+from pytest_villas.measure.timing.matching import by_sequence
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.units import ms, us
 

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_villas.measure import Count, Estimate, Latency, Outcome, by_sequence, delivery, latency
 from pytest_villas.measure.across import Each, Worst, across, gravest
-from pytest_villas.measure.distribution import Distribution, joined
-from pytest_villas.measure.gate import LOST, dependence
+from pytest_villas.measure.timing.distribution import Distribution, joined
+from pytest_villas.measure.timing.gate import LOST, dependence
 from pytest_villas.samples import NO_TIME
 from pytest_villas.units import ms, s, us
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import butter, freqz, lfilter
 
-from pytest_villas.measure.bode import bode
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.bode import bode
 
 RATE = 10_000.0
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_villas.errors import ConfigError, SignalError
 from pytest_villas.measure import Outcome
-from pytest_villas.measure.clock import Clock, difference, offset, remove_skew, skew, stamps
+from pytest_villas.measure.timing.clock import Clock, difference, offset, remove_skew, skew, stamps
 from pytest_villas.samples import NO_TIME, Int64s
 
 EPOCH = 1_795_419_350_000_000_000

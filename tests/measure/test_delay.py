@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pytest_villas.measure.correlation import lag_profile
-from pytest_villas.measure.delay import Delay, estimate_delay, estimate_delays
-from pytest_villas.measure.shift import fit_shift
+from pytest_villas.measure.waveforms.correlation import lag_profile
+from pytest_villas.measure.waveforms.delay import Delay, estimate_delay, estimate_delays
+from pytest_villas.measure.waveforms.shift import fit_shift
 
 RATE = 10_000.0
 PHASES = np.array([0.0, -2, 2])[:, None] * np.pi / 3

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_villas.errors import SignalError
 from pytest_villas.measure import Outcome
-from pytest_villas.measure.delivery import Delivery, delivery
-from pytest_villas.measure.matching import by_sequence, by_tag, by_waveform
+from pytest_villas.measure.timing.delivery import Delivery, delivery
+from pytest_villas.measure.timing.matching import by_sequence, by_tag, by_waveform
 from pytest_villas.samples import Int64s
 
 MS = 1_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_villas.measure import Delivery, Latency, Sine, Step
-from pytest_villas.measure.distribution import Distribution
+from pytest_villas.measure.timing.distribution import Distribution
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 

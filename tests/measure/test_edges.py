@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.edges import edges
-from pytest_villas.measure.fidelity import fidelity
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.edges import edges
+from pytest_villas.measure.waveforms.fidelity import fidelity
 from pytest_villas.samples import NO_TIME, Samples
 from pytest_villas.units import ms, us
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pytest_villas.measure.exact import allclose, bit_exact
-from pytest_villas.measure.place import Places
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.exact import allclose, bit_exact
+from pytest_villas.measure.waveforms.place import Places
 
 X = np.array([0.0, 1.5, -2.0, np.nan, np.inf])
 any_floats = arrays(np.float64, st.integers(1, 20), elements=st.floats(allow_nan=True, allow_infinity=True))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.channel import ChannelFidelity
-from pytest_villas.measure.fidelity import Fidelity, fidelity
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.channel import ChannelFidelity
+from pytest_villas.measure.waveforms.fidelity import Fidelity, fidelity
 from pytest_villas.samples import NO_TIME, Samples, SignalType
 from pytest_villas.units import ms
 

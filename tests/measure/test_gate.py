@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from scipy.stats import binomtest, norm
 
 from pytest_villas.measure import Outcome
-from pytest_villas.measure.gate import (
+from pytest_villas.measure.timing.gate import (
     LOST,
     autocorrelation_time,
     dependence,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_villas.errors import ConfigError, SignalError
 from pytest_villas.measure import Outcome, Verdict
-from pytest_villas.measure.clock import Clock
-from pytest_villas.measure.latency import Latency, latency
+from pytest_villas.measure.timing.clock import Clock
+from pytest_villas.measure.timing.latency import Latency, latency
 from pytest_villas.samples import NO_TIME, Int64s
 
 EPOCH = 1_795_419_350_000_000_000

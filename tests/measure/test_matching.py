@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.matching import Match, by_origin, by_sequence, by_tag, by_waveform
+from pytest_villas.measure.timing.matching import Match, by_origin, by_sequence, by_tag, by_waveform
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s
 
 EPOCH = 1_795_419_350_000_000_000

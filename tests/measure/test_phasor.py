@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pytest_villas.measure.phasor import phasors, vector_error
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.phasor import phasors, vector_error
 
 EPOCH = 1_795_419_350_543_587_202
 

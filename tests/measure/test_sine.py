@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pytest_villas.measure.sine import fit_sine, harmonics, sine
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.sine import fit_sine, harmonics, sine
 
 EPOCH = 1_795_419_350_543_587_202
 PHASES = np.array([0.0, -2, 2])[:, None] * np.pi / 3

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pytest_villas.measure.step import Step, step
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.step import Step, step
 from pytest_villas.units import ms
 
 EPOCH = 1_795_419_350_543_587_202

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_villas.measure.tube import tube, tube_bounds
 from pytest_villas.measure.verdict import Outcome
+from pytest_villas.measure.waveforms.tube import tube, tube_bounds
 
 EPOCH = 1_795_419_350_543_587_202
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pytest_villas import ms
+from pytest_villas.measure.timing.wire import wire_split
 from pytest_villas.measure.verdict import Outcome
-from pytest_villas.measure.wire import wire_split
 from pytest_villas.samples import NO_TIME
 
 

@@ -16,10 +16,10 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from pytest_villas.measure import Outcome, latency
-from pytest_villas.measure.delay import estimate_delay
-from pytest_villas.measure.gate import gate
-from pytest_villas.measure.latency import Latency
-from pytest_villas.measure.tube import tube, tube_bounds
+from pytest_villas.measure.timing.gate import gate
+from pytest_villas.measure.timing.latency import Latency
+from pytest_villas.measure.waveforms.delay import estimate_delay
+from pytest_villas.measure.waveforms.tube import tube, tube_bounds
 from pytest_villas.samples import Int64s
 
 SCALE: Final = 10**9

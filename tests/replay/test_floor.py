@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_villas import formats, generate
 from pytest_villas.measure import Outcome
-from pytest_villas.measure.gate import LOST
+from pytest_villas.measure.timing.gate import LOST
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor, harness_latency, tagged
 from pytest_villas.replay.run import Run

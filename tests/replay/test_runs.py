@@ -11,7 +11,7 @@ from proof.loopback import START
 from pytest_villas import Samples
 from pytest_villas.errors import LimitsNotKept
 from pytest_villas.measure import Latency, Outcome, by_sequence, delivery, fidelity, latency
-from pytest_villas.measure.gate import CONFIDENCE
+from pytest_villas.measure.timing.gate import CONFIDENCE
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.run import Run
 from pytest_villas.replay.runs import Runs, repeated, until_conclusive

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tsdownsample import MinMaxDownsampler, NaNMinMaxDownsampler
 
 from pytest_villas.measure import Distribution
-from pytest_villas.measure.gate import LOST
+from pytest_villas.measure.timing.gate import LOST
 from pytest_villas.replay.run import Run
 from pytest_villas.report.traces import Floats, Timeline, Trace, exceedance, spectrum
 from pytest_villas.samples import Int64s

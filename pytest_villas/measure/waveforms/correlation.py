@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from pytest_villas.measure.shift import HALF, TAPS, Floats, shift_taps
+from pytest_villas.measure.waveforms.shift import HALF, TAPS, Floats, shift_taps
 
 _CONSTANT: Final = 1e-9  # a variance below this share of the power is rounding, not signal
 _CEILING: Final = 1 - 1e-12  # keeps the logarithm finite where a response repeats its reference exactly

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pytest_villas.measure.distribution import MIRROR, Distribution
 from pytest_villas.measure.estimate import Count, Limit, Measure, read_limit
-from pytest_villas.measure.gate import dependence, exceedance, more_samples, threshold_of
 from pytest_villas.measure.quantity import format_value
+from pytest_villas.measure.timing.distribution import MIRROR, Distribution
+from pytest_villas.measure.timing.gate import dependence, exceedance, more_samples, threshold_of
 from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.samples import Int64s
 from pytest_villas.units import duration, format_duration

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError, nearest
-from pytest_villas.measure.clock import difference
-from pytest_villas.measure.deadline import runs
 from pytest_villas.measure.estimate import Count, Estimate
-from pytest_villas.measure.matching import Match
+from pytest_villas.measure.timing.clock import difference
+from pytest_villas.measure.timing.deadline import runs
+from pytest_villas.measure.timing.matching import Match
 from pytest_villas.samples import Int64s
 from pytest_villas.units import duration, format_duration
 

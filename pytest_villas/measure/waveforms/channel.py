@@ -9,19 +9,19 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.bode import Bode, bode
-from pytest_villas.measure.comparison import Comparison
-from pytest_villas.measure.edges import Edges, edges
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.exact import allclose, bit_exact, check_tolerances
-from pytest_villas.measure.phasor import VectorError, phasors, vector_error
-from pytest_villas.measure.place import Place
-from pytest_villas.measure.resample import interpolate
-from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.sine import Sine, sine
-from pytest_villas.measure.step import Step, step
-from pytest_villas.measure.tube import tube, tube_bounds
 from pytest_villas.measure.verdict import Outcome, Verdict, told, worst
+from pytest_villas.measure.waveforms.bode import Bode, bode
+from pytest_villas.measure.waveforms.comparison import Comparison
+from pytest_villas.measure.waveforms.edges import Edges, edges
+from pytest_villas.measure.waveforms.exact import allclose, bit_exact, check_tolerances
+from pytest_villas.measure.waveforms.phasor import VectorError, phasors, vector_error
+from pytest_villas.measure.waveforms.place import Place
+from pytest_villas.measure.waveforms.resample import interpolate
+from pytest_villas.measure.waveforms.shift import Floats
+from pytest_villas.measure.waveforms.sine import Sine, sine
+from pytest_villas.measure.waveforms.step import Step, step
+from pytest_villas.measure.waveforms.tube import tube, tube_bounds
 from pytest_villas.samples import Column, Int64s, SignalType
 
 
@@ -151,7 +151,7 @@ class ChannelFidelity:
         return self._complete(next(v for v in verdicts if v.outcome is grave), missing)
 
     def sine(self, *, frequency: float | None = None, full_scale: float | None = None) -> Sine:
-        """Fit a sine; see `pytest_villas.measure.sine.sine`. Gain and phase are against the reference.
+        """Fit a sine; see `pytest_villas.measure.sine`. Gain and phase are against the reference.
 
         Where no pairs are known the delay is taken out before: the phase is what remains. Raises SignalError for a channel
         that is not float, as `phasors`, `step` and `bode` do.
@@ -182,7 +182,7 @@ class ChannelFidelity:
     def step(
         self, *, at: float | None = None, target: float | None = None, band: float = 0.02, smoothing: float | None = None
     ) -> Step:
-        """Read a step response; see `pytest_villas.measure.step.step`.
+        """Read a step response; see `pytest_villas.measure.step`.
 
         Args:
             at: when the stimulus stepped, in seconds after the first sample of the reference; by default when the
@@ -201,7 +201,7 @@ class ChannelFidelity:
         return self._doubted(found)
 
     def bode(self, *, resolution: float | None = None) -> Bode:
-        """Estimate the frequency response of the response to the reference; see `pytest_villas.measure.bode.bode`.
+        """Estimate the frequency response of the response to the reference; see `pytest_villas.measure.bode`.
 
         Raises ValueError where the record is too short or has holes.
         """
@@ -232,7 +232,7 @@ class ChannelFidelity:
         return tube_bounds(self._side.sent.t, self._reference.astype(np.float64), self._side.aligned.t, dt)
 
     def edges(self, *, within: tuple[int | str, int | str] = (0, "100 ms")) -> Edges:
-        """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges.edges`.
+        """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges`.
 
         Raises SignalError for other types, and where stamps are absent or go back.
         """

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from pytest_villas.measure.correlation import LagProfile, lag_profile
-from pytest_villas.measure.shift import HALF, Floats, ShiftFit, fit_shift, unit_rows
+from pytest_villas.measure.waveforms.correlation import LagProfile, lag_profile
+from pytest_villas.measure.waveforms.shift import HALF, Floats, ShiftFit, fit_shift, unit_rows
 from pytest_villas.units import format_duration
 
 DelayStatus: TypeAlias = Literal["ok", "ambiguous", "edge", "no_information", "insufficient_record"]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.place import Bools
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveforms.place import Bools
+from pytest_villas.measure.waveforms.shift import Floats
 
 COHERENT: Final = 0.9
 """Below this coherence a bin is not measurable: noise, distortion or no stimulus there."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pytest_villas.measure.clock import difference
-from pytest_villas.measure.distribution import Distribution
+from pytest_villas.measure.timing.clock import difference
+from pytest_villas.measure.timing.distribution import Distribution
 from pytest_villas.samples import NO_TIME, Int64s
 
 

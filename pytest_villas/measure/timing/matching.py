@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.clock import difference
+from pytest_villas.measure.timing.clock import difference
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s
 
 Bools = npt.NDArray[np.bool_]

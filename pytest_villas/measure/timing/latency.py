@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure import clock as clocks
-from pytest_villas.measure.clock import Clock, difference, stamps
-from pytest_villas.measure.deadline import DeadlineMiss, deadline_miss
-from pytest_villas.measure.distribution import Distribution
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.gate import LOST
+from pytest_villas.measure.timing import clock as clocks
+from pytest_villas.measure.timing.clock import Clock, difference, stamps
+from pytest_villas.measure.timing.deadline import DeadlineMiss, deadline_miss
+from pytest_villas.measure.timing.distribution import Distribution
+from pytest_villas.measure.timing.gate import LOST
 from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import duration, format_duration, ms
 

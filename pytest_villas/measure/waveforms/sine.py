@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveforms.shift import Floats
 
 HARMONICS: Final = 40
 _STEPS: Final = 20

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from pytest_villas.measure.place import ANYWHERE, Bools, Places
 from pytest_villas.measure.verdict import Outcome, Verdict
+from pytest_villas.measure.waveforms.place import ANYWHERE, Bools, Places
 from pytest_villas.samples import Column
 
 

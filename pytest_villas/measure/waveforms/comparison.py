@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.alignment import Aligned, align_pairs, align_waveforms
-from pytest_villas.measure.delay import Delay
-from pytest_villas.measure.resample import TimeBase, in_order, time_base
-from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.waveform import Timing, timings
+from pytest_villas.measure.waveforms.alignment import Aligned, align_pairs, align_waveforms
+from pytest_villas.measure.waveforms.delay import Delay
+from pytest_villas.measure.waveforms.resample import TimeBase, in_order, time_base
+from pytest_villas.measure.waveforms.shift import Floats
+from pytest_villas.measure.waveforms.waveform import Timing, timings
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
 Search = tuple[float, float] | None

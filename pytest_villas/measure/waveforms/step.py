@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.sine import seconds_of
+from pytest_villas.measure.waveforms.shift import Floats
+from pytest_villas.measure.waveforms.sine import seconds_of
 
 _SHORTEST: Final = 20
 _TAIL: Final = 0.1  # share of the record that stands for the final value

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.place import ranges
-from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.sine import fit_sine, seconds_of
+from pytest_villas.measure.waveforms.place import ranges
+from pytest_villas.measure.waveforms.shift import Floats
+from pytest_villas.measure.waveforms.sine import fit_sine, seconds_of
 
 Phasors = npt.NDArray[np.complex128]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveforms.shift import Floats
 
 _CONSTANT: Final = 1e-9  # a deviation below this share of the largest value is rounding
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from pytest_villas.measure.estimate import Limit, Measure, read_limit
-from pytest_villas.measure.gate import CONFIDENCE, LOST, Gate, dependence, gate, rank, threshold_of
+from pytest_villas.measure.timing.gate import CONFIDENCE, LOST, Gate, dependence, gate, rank, threshold_of
 from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.samples import Int64s
 from pytest_villas.units import format_duration, s

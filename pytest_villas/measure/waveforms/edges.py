@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.distribution import Distribution
 from pytest_villas.measure.estimate import Count
-from pytest_villas.measure.gate import LOST
-from pytest_villas.measure.place import Bools, ranges
+from pytest_villas.measure.timing.distribution import Distribution
+from pytest_villas.measure.timing.gate import LOST
+from pytest_villas.measure.waveforms.place import Bools, ranges
 from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import duration, format_duration
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pytest_villas.measure.exact import check_tolerances, none_of
-from pytest_villas.measure.place import ANYWHERE, Bools, Places
-from pytest_villas.measure.shift import Floats
 from pytest_villas.measure.verdict import Verdict
+from pytest_villas.measure.waveforms.exact import check_tolerances, none_of
+from pytest_villas.measure.waveforms.place import ANYWHERE, Bools, Places
+from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import Int64s
 
 _EVEN: Final = 1e-7  # of a step: grids as even as this are uniform

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from pytest_villas.measure.place import Bools
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveforms.place import Bools
+from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import NO_TIME, Int64s
 
 _LOST: Final = 1.5  # periods between two samples above which one is missing

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from pytest_villas.measure.shift import HALF, Floats, fit_shift
+from pytest_villas.measure.waveforms.shift import HALF, Floats, fit_shift
 
 _WINDOWS: Final = 9
 _LONGEST: Final = 1 << 14

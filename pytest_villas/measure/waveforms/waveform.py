@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from pytest_villas.measure.delay import Delay, estimate_delays
-from pytest_villas.measure.drift import Drift, fit_drift
-from pytest_villas.measure.resample import TimeBase, on_grid
-from pytest_villas.measure.shift import Floats, unit_rows
+from pytest_villas.measure.waveforms.delay import Delay, estimate_delays
+from pytest_villas.measure.waveforms.drift import Drift, fit_drift
+from pytest_villas.measure.waveforms.resample import TimeBase, on_grid
+from pytest_villas.measure.waveforms.shift import Floats, unit_rows
 
 _SHARE: Final = 8  # default search: an eighth of the record to either side, and at most ...
 _FARTHEST: Final = 1.0  # ... a second

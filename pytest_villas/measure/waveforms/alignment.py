@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError
-from pytest_villas.measure.place import Places, ranges
-from pytest_villas.measure.resample import TimeBase
-from pytest_villas.measure.shift import Floats
+from pytest_villas.measure.waveforms.place import Places, ranges
+from pytest_villas.measure.waveforms.resample import TimeBase
+from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
 

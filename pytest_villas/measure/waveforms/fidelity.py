@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError, nearest
-from pytest_villas.measure.alignment import Aligned
-from pytest_villas.measure.channel import INCOMPLETE, ChannelFidelity
-from pytest_villas.measure.comparison import Comparison, compare_pairs, compare_times, stamps_of
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.levels import fit_levels
-from pytest_villas.measure.place import Place, ranges
-from pytest_villas.measure.resample import interpolate, interpolation_error, slope_of
-from pytest_villas.measure.shift import Floats
-from pytest_villas.measure.waveform import Timing
+from pytest_villas.measure.waveforms.alignment import Aligned
+from pytest_villas.measure.waveforms.channel import INCOMPLETE, ChannelFidelity
+from pytest_villas.measure.waveforms.comparison import Comparison, compare_pairs, compare_times, stamps_of
+from pytest_villas.measure.waveforms.levels import fit_levels
+from pytest_villas.measure.waveforms.place import Place, ranges
+from pytest_villas.measure.waveforms.resample import interpolate, interpolation_error, slope_of
+from pytest_villas.measure.waveforms.shift import Floats
+from pytest_villas.measure.waveforms.waveform import Timing
 from pytest_villas.samples import Column, Int64s, Samples, SignalType
 
 _FEWEST: Final = 8  # values that a gain and an offset are fitted to at least: fewer agree by chance

@@ -1,0 +1,1 @@
+"""What samples say: how a response compares with its reference."""
