@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pytest_villas.measure import ChannelFidelity
+from pytest_villas.measure import ChannelFidelity, vector_error
 from pytest_villas.replay.run import Run
 from pytest_villas.samples import NO_TIME, Int64s, SignalType
 
@@ -18,6 +18,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 _TUBE: Final = re.compile(
     r"fidelity (?P<name>.+) samples out of the tube atol (?P<atol>\S+), rtol (?P<rtol>\S+), dt (?P<dt>\S+) s"
+)
+_PHASORS: Final = re.compile(
+    r"(?:abs\()?fidelity (?P<name>.+) phasor \((?P<nominal>\S+) Hz, (?P<reports>\S+)/s, (?P<cycles>\d+) cycles\) (?:tve|frequency error)\)?"
 )
 _FEWEST: Final = 16
 _EVEN: Final = 0.01
@@ -41,6 +44,26 @@ class Tube:
 
 
 @dataclass(frozen=True, slots=True)
+class PhasorTrace:
+    """The phasors of a channel whose vector or frequency error a test asked for.
+
+    Attributes:
+        t: shape (k,), seconds since the first sample of the stimulus: the middle of each window.
+        reference, response: magnitudes (rms), shape (k,).
+        phase: of the response against the reference, degrees, shape (k,).
+        tve: total vector error, unit 1, shape (k,).
+        about: how they were measured, in words.
+    """
+
+    t: Floats
+    reference: Floats
+    response: Floats
+    phase: Floats
+    tve: Floats
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One channel, or one part of a complex one.
 
@@ -50,6 +73,7 @@ class Trace:
         reference, response: shape (m,).
         step: whether the value holds until the next one, as that of a boolean does.
         tube: what it was asked to stay in.
+        phasors: those that it was judged by.
     """
 
     name: str
@@ -59,6 +83,7 @@ class Trace:
     response: Floats
     step: bool = False
     tube: Tube | None = None
+    phasors: PhasorTrace | None = None
 
     @property
     def residual(self) -> Floats:
@@ -100,9 +125,10 @@ def traces(run: Run, claims: Iterable[str] = ()) -> Iterator[Trace]:
 
     Args:
         run: measured.
-        claims: what was asked of it (`Verdict.what`): a tube that is among them is drawn.
+        claims: what was asked of it (`Verdict.what`): a tube and phasors that are among them are drawn.
     """
-    tubes = {match["name"]: match for match in map(_TUBE.fullmatch, claims) if match}
+    asked = list(claims)
+    tubes, turning = ({match["name"]: match for match in map(kind.fullmatch, asked) if match} for kind in (_TUBE, _PHASORS))
     for channel in run.fidelity.channels:
         found = channel.compared()
         t = _seconds(run, found.t, found.received)
@@ -115,7 +141,8 @@ def traces(run: Run, claims: Iterable[str] = ()) -> Iterator[Trace]:
             continue
         step = channel.type is not SignalType.FLOAT
         tube = _tube(channel, tubes.get(channel.name))
-        yield Trace(channel.name, unit, t, _floats(found.reference), _floats(found.response), step, tube)
+        turned = None if step else _phasors(channel, turning.get(channel.name))
+        yield Trace(channel.name, unit, t, _floats(found.reference), _floats(found.response), step, tube, turned)
 
 
 def timeline(run: Run, *, warm_up: int, cool_down: int) -> Timeline:
@@ -193,6 +220,19 @@ def _tube(channel: ChannelFidelity, asked: re.Match[str] | None) -> Tube | None:
     with np.errstate(over="ignore"):
         lower, upper = (np.clip(bound, -_LARGEST, _LARGEST) for bound in (bounds[0] - tolerance, bounds[1] + tolerance))
     return Tube(_drawable(lower), _drawable(upper), about)
+
+
+def _phasors(channel: ChannelFidelity, asked: re.Match[str] | None) -> PhasorTrace | None:
+    if asked is None:
+        return None
+    settings = {"nominal": float(asked["nominal"]), "reports": float(asked["reports"]), "cycles": int(asked["cycles"])}
+    one, other = channel.phasor_series(**settings)  # type: ignore[arg-type]  # two floats and an int
+    if not one.t.size:
+        return None
+    phase = np.degrees(np.angle(other.phasor * np.conj(one.phasor)))
+    tve = vector_error(one.phasor, other.phasor).tve
+    about = "nominal {nominal:g} Hz, {reports:g} a second, each over {cycles} cycles".format(**settings)
+    return PhasorTrace(one.t, _floats(np.abs(one.phasor)), _floats(np.abs(other.phasor)), _floats(phase), _floats(tve), about)
 
 
 def _seconds(run: Run, t: Floats, received: Int64s) -> Floats:

@@ -31,7 +31,7 @@ TESTS = f"""
     def test_it(rig, name):
         run = rig.replay(STIMULUS)
         assert run.fidelity["va"].nrmse < 0.5
-        run.judge(latency_p50="1 s")
+        run.judge(latency_p50="1 s", tve=dict(limit="50 %", cycles=5))
         assert run.fidelity["va"].tube(atol=20), name
 
     def test_good(rig):
@@ -286,3 +286,21 @@ def test_the_page_says_why_there_is_no_spectrum(report: Path, page: Page) -> Non
     page.wait("document.querySelector('[data-chart=tails] .main-svg')")
     note = "document.querySelector('[data-part=spectrum-note]').textContent"
     page.wait(f"{note}.startsWith('None: reference: the values are not evenly spaced in time')")
+
+
+def test_phasors_are_drawn_of_each_channel_that_was_judged_by_them(report: Path, page: Page) -> None:
+    page.show(report)
+    assert page.draw_all() == 2
+    assert page.ask("[...document.querySelectorAll('[data-part=phasors]')].map((part) => part.hidden)") == [False, True]
+    page.ask("document.querySelector('[data-part=phasors]').open = true")
+    for channel in range(3):
+        page.ask(
+            f"(() => {{ const choice = document.querySelector('[data-part=channel]'); choice.value = {channel};"
+            " choice.dispatchEvent(new Event('change')); })()"
+        )
+        name = page.ask("document.querySelector('[data-part=channel]').selectedOptions[0].text")
+        page.wait(
+            f"document.querySelector('[data-part=phasors-note]').textContent === 'Of {name}: nominal 50 Hz, 50 a second, each over 5 cycles.'"
+        )
+        page.wait("document.querySelectorAll('[data-chart=phasors] .scatterlayer .js-line').length === 4")
+    assert page.complaints == []

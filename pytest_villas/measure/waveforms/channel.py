@@ -15,7 +15,7 @@ from pytest_villas.measure.waveforms.bode import Bode, bode
 from pytest_villas.measure.waveforms.comparison import Comparison
 from pytest_villas.measure.waveforms.edges import Edges, edges
 from pytest_villas.measure.waveforms.exact import allclose, bit_exact, check_tolerances
-from pytest_villas.measure.waveforms.phasor import VectorError, phasors, vector_error
+from pytest_villas.measure.waveforms.phasor import PhasorSeries, VectorError, phasors, vector_error
 from pytest_villas.measure.waveforms.place import Place
 from pytest_villas.measure.waveforms.resample import interpolate
 from pytest_villas.measure.waveforms.shift import Floats
@@ -165,19 +165,22 @@ class ChannelFidelity:
 
         See `pytest_villas.measure.phasors` and `vector_error`.
         """
-        what = f"fidelity {self.name}"
         if self.type is SignalType.COMPLEX:
-            aligned = self._side.aligned
+            what, aligned = f"fidelity {self.name}", self._side.aligned
             if not aligned.matched:
                 raise SignalError(f"{what}: it is not known which phasor belongs to which: match by sequence or origin")
-            found = vector_error(self._reference[aligned.reference], self._response[aligned.response], what=what)
-        else:
-            t, x, y = self._series()
-            if not t.size:
-                return self._doubted(vector_error([], [], [], [], what=what))
-            one, other = (phasors(t, values, nominal=nominal, reports=reports, cycles=cycles) for values in (x, y))
-            found = vector_error(one.phasor, other.phasor, one.frequency, other.frequency, what=what)
-        return self._doubted(found)
+            return self._doubted(vector_error(self._reference[aligned.reference], self._response[aligned.response], what=what))
+        what = f"fidelity {self.name} phasor ({nominal:g} Hz, {reports:g}/s, {cycles} cycles)"
+        one, other = self.phasor_series(nominal=nominal, reports=reports, cycles=cycles)
+        return self._doubted(vector_error(one.phasor, other.phasor, one.frequency, other.frequency, what=what))
+
+    def phasor_series(
+        self, *, nominal: float = 50.0, reports: float = 50.0, cycles: int = 4
+    ) -> tuple[PhasorSeries, PhasorSeries]:
+        """Return the phasors of reference and response, for a float channel; see `pytest_villas.measure.phasors`."""
+        t, x, y = self._series()
+        one, other = (phasors(t, values, nominal=nominal, reports=reports, cycles=cycles) for values in (x, y))
+        return one, other
 
     def step(
         self, *, at: float | None = None, target: float | None = None, band: float = 0.02, smoothing: float | None = None

@@ -160,6 +160,26 @@
     return [curves, layout({ height: 320, xaxis: { title: { text: "Hz" } }, yaxis: { type: "log", title: { text: `amplitude${unit ? ` in ${unit}` : ""}` }, exponentformat: "power" } })];
   }
 
+  function phasors(page) {
+    const { phasors: found, unit } = page.data.channels[page.channel], t = Array.from(found.t);
+    const style = (name, width) => ({ color: colour(name), width });
+    const traces = [
+      line(t, Array.from(found.reference), "reference", style("one", 3.5)),
+      line(t, Array.from(found.response), "response", style("accent", 1.3)),
+      line(t, Array.from(found.phase), "phase in degrees", style("accent", 1.2), { yaxis: "y2" }),
+      line(t, Array.from(found.tve, (share) => 100 * share), "total vector error in %", style("accent", 1.2), { yaxis: "y3" }),
+    ];
+    return [traces, layout({
+      height: 520,
+      xaxis: { title: { text: "seconds since the stimulus began" }, range: page.whole, anchor: "y3" },
+      yaxis: { domain: [0.72, 0.95] }, yaxis2: { domain: [0.37, 0.6], ticksuffix: "°" }, yaxis3: { domain: [0, 0.25], ticksuffix: " %", rangemode: "tozero" },
+      annotations: [
+        title(`<b>Magnitude</b>${unit ? ` in ${escaped(unit)}` : ""}, rms`, 0.96), title("<b>Phase</b> of the response against the reference", 0.61),
+        title("<b>Total vector error</b>", 0.26),
+      ],
+    })];
+  }
+
   const settings = { displaylogo: false, responsive: true, displayModeBar: false, scrollZoom: false };
 
   async function draw(page, range = page.range) {
@@ -190,6 +210,12 @@
     const place = page.article.querySelector("[data-chart=spectrum]");
     if (folded.open && known) await Plotly.react(place, ...spectrum(page), settings);
     else Plotly.purge(place);
+    const turning = page.article.querySelector("[data-part=phasors]"), found = channel?.phasors;
+    turning.hidden = !found;
+    page.article.querySelector("[data-part=phasors-note]").textContent = found ? `Of ${channel.name}: ${found.about}.` : "";
+    const turned = page.article.querySelector("[data-chart=phasors]");
+    if (turning.open && found) await Plotly.react(turned, ...phasors(page), settings);
+    else Plotly.purge(turned);
   }
 
   function keys(page, event) {
@@ -220,7 +246,7 @@
       const half = Math.min((page.whole[1] - page.whole[0]) / 2, Math.max((page.whole[1] - page.whole[0]) / 50, 0.05));
       draw(page, [worst - half, worst + half]);
     });
-    article.querySelector("[data-part=spectrum]").addEventListener("toggle", () => drawOthers(page));
+    for (const part of ["spectrum", "phasors"]) article.querySelector(`[data-part=${part}]`).addEventListener("toggle", () => drawOthers(page));
     page.chart.addEventListener("keydown", (event) => keys(page, event));
     await draw(page);
     page.chart.on("plotly_relayout", (change) => {

@@ -16,7 +16,7 @@ from tsdownsample import MinMaxDownsampler, NaNMinMaxDownsampler
 from pytest_villas.measure import Distribution
 from pytest_villas.measure.timing.gate import LOST
 from pytest_villas.replay.run import Run
-from pytest_villas.report.traces import Floats, Timeline, Trace, exceedance, spectrum
+from pytest_villas.report.traces import Floats, PhasorTrace, Timeline, Trace, exceedance, spectrum
 from pytest_villas.samples import Int64s
 
 DETAIL: Final = 40_000
@@ -78,6 +78,8 @@ def _channel(trace: Trace, keep: Any) -> dict[str, Any]:
             "upper": keep(trace.tube.upper[picked], "<f8"),
             "about": trace.tube.about,
         }
+    if trace.phasors is not None:
+        found["phasors"] = _phasors(trace.phasors, keep)
     found["spectrum"], found["unseen"] = {}, "it is no waveform" if trace.step else ""
     for name, values in (("reference", trace.reference), ("response", trace.response)):
         lines = spectrum(trace.t, values)
@@ -86,6 +88,12 @@ def _channel(trace: Trace, keep: Any) -> dict[str, Any]:
         elif not trace.step:
             found["spectrum"][name] = _lines(*lines, keep)
     return found
+
+
+def _phasors(turning: PhasorTrace, keep: Any) -> dict[str, Any]:
+    picked = thinned(turning.tve, DETAIL)
+    series = {name: keep(getattr(turning, name)[picked], "<f8") for name in ("t", "reference", "response", "phase", "tve")}
+    return {**series, "about": turning.about}
 
 
 def _lines(frequency: Floats, size: Floats, keep: Any) -> dict[str, Any]:
