@@ -18,7 +18,7 @@ from pytest_villas import Samples, config, formats
 from pytest_villas.links import Link, NanomsgLink, SpLink, Stamp
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Late, Replay
-from pytest_villas.replay.floor import tagged
+from pytest_villas.replay.floor import tagged, tags
 from pytest_villas.replay.process import Worker
 from pytest_villas.replay.shared import Look
 from pytest_villas.samples import NO_TIME, Int64s
@@ -93,7 +93,7 @@ def _watch(_: Look) -> None:
 def trip_times(capture: Capture) -> tuple[Int64s, int]:
     """Return the times from sending to arrival of the messages that count, ns, and how many of these are lost."""
     count = len(capture.sent)
-    numbers = np.array([int.from_bytes(payload[:8], "big") for payload in capture.payloads()], np.int64)
+    numbers = tags(capture.payloads())
     received = np.full(count, NO_TIME)
     received[numbers[::-1]] = capture.received[::-1]
     counted = np.arange(count) >= _SKIPPED * count

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_villas.config import Config, Direction, Endpoint, Node, relocate
 from pytest_villas.errors import LinkError
+from pytest_villas.links.echo import echo
+from pytest_villas.links.framing import Fixed
 from pytest_villas.links.link import Link
 from pytest_villas.links.nanomsg import NanomsgLink
+from pytest_villas.links.serial import SerialLink
 from pytest_villas.links.sp import SpLink
 from pytest_villas.links.split import SplitLink
 
 
-def looped(link: Link, folder: Path) -> Link:
-    """Return a link of the same engine and transports that subscribes to itself, at free addresses of this machine.
+@contextmanager
+def looped(link: Link, folder: Path, shortest: int) -> Iterator[tuple[Link, str]]:
+    """Give a link of the same engine that hears itself, and say what it goes over.
 
-    The folder takes socket files. Raises LinkError for a link of which there is no such thing: that of a device, one that
-    only sends or only listens, and one that listens over a transport over which it does not send.
+    One over sockets has the same transports, at free addresses of this machine; the folder takes socket files. One over a
+    serial device goes over a pseudo-terminal, which keeps no baud rate, to an echo of ours.
+
+    Args:
+        link: that of the rig.
+        folder: for socket files.
+        shortest: bytes that each message has at least.
+
+    Raises LinkError for a link of which there is no such thing: one that only sends or only listens, one whose two ways differ,
+    and that of a device which is no tty.
     """
+    if isinstance(link, SerialLink):
+        if "://" in link.line.port:
+            raise LinkError(f"{link.line.port} is no port of this machine, for which a pseudo-terminal could stand")
+        if isinstance(link.sending, Fixed) and link.sending.size < shortest:
+            raise LinkError(f"frames of {link.sending.size} bytes cannot carry the number of a message")
+        with echo() as port:
+            line = replace(link.line, port=port, rtscts=False, xonxoff=False, dsrdtr=False)
+            yield replace(link, line=line, receiving=link.sending), "a pseudo-terminal and an echo in place of line and device"
+        return
+    yield _own(link, folder), "the same link without the rig"
+
+
+def _own(link: Link, folder: Path) -> NanomsgLink | SpLink:
     if isinstance(link, SplitLink):
         there, back = link.ends
         if not (isinstance(there, NanomsgLink | SpLink) and type(there) is type(back)):

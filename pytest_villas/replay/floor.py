@@ -1,7 +1,8 @@
 """The floor: what the harness takes by itself, measured over the link of a rig without the rig.
 
 The same process sends the beginning of the same stimulus at the same pace over a link of the same engine and transports,
-which hears itself. What it takes is what no rig can be blamed for: a limit below it cannot be judged.
+which hears itself; in place of a serial line, which takes its own time, over a pseudo-terminal to an echo. What it takes is what
+no rig can be blamed for: a limit below it cannot be judged.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ _TAIL_NS = 100 * ms
 _HEAD_START_NS = 50 * ms
 _TRIES = 4
 _TAG = 8
-"""Bytes at the start of each message that say which it is, in place of what stood there."""
+"""Hex digits at the start of each message that say which it is, in place of what stood there: any framing carries them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +104,24 @@ class Floors:
         key = (f"{rate:.2g}", size.bit_length(), len(samples.signals))
         if key not in self._known:
             try:
-                stamps = self._measure(tagged(messages), due - due[0])
+                stamps, way = self._measure(tagged(messages), due - due[0])
             except LinkError as error:
                 self._known[key] = Floor(None, f"not measured: {error}")
             else:
                 measured = _latency(stamps)
-                note = f"{len(measured)} messages of about {size} bytes at {rate:.6g} Hz over the same link without the rig"
+                note = f"{len(measured)} messages of about {size} bytes at {rate:.6g} Hz over {way}"
                 self._known[key] = Floor(measured, note, stamps)
         return self._known[key]
 
-    def _measure(self, messages: Sequence[bytes], due: Int64s) -> Int64s:
-        with tempfile.TemporaryDirectory(prefix="villas-") as name:
-            folder = Path(name)
-            self._worker.open(looped(self._link, folder))
+    def _measure(self, messages: Sequence[bytes], due: Int64s) -> tuple[Int64s, str]:
+        with tempfile.TemporaryDirectory(prefix="villas-") as name, looped(self._link, folder := Path(name), _TAG) as (link, way):
+            self._worker.open(link)
             try:
                 self._worker.wait_connected(5 * s)
                 capture = self._replay(list(messages), due, folder)
             finally:
                 self._worker.close_link()
-        return _stamps(capture, len(messages))
+        return _stamps(capture, len(messages)), way
 
     def _replay(self, messages: list[bytes], due: Int64s, folder: Path) -> Capture:
         head_start = _HEAD_START_NS
@@ -139,7 +139,19 @@ class Floors:
 
 def tagged(messages: Sequence[bytes]) -> list[bytes]:
     """Return messages of the same size (at least 8 bytes) that say which they are, whatever their format."""
-    return [i.to_bytes(_TAG, "big") + message[_TAG:] for i, message in enumerate(messages)]
+    return [b"%08x" % i + message[_TAG:] for i, message in enumerate(messages)]
+
+
+def tags(payloads: Iterable[bytes]) -> Int64s:
+    """Return which each of these messages is; -1 where it does not say."""
+    return np.array([_tag(payload[:_TAG]) for payload in payloads], np.int64)
+
+
+def _tag(digits: bytes) -> int:
+    try:
+        return int(digits, 16)
+    except ValueError:
+        return -1
 
 
 def harness_latency(capture: Capture, count: int) -> Latency:
@@ -149,10 +161,9 @@ def harness_latency(capture: Capture, count: int) -> Latency:
 
 def _stamps(capture: Capture, count: int) -> Int64s:
     received = np.full(count, NO_TIME)
-    payloads = capture.payloads()
-    numbers = np.array([int.from_bytes(payload[:_TAG], "big") for payload in payloads], np.uint64)
-    ours = np.flatnonzero(numbers < count)[::-1]  # the first arrival of a message is what stays
-    received[numbers[ours].astype(np.int64)] = capture.received[ours]
+    numbers = tags(capture.payloads())
+    ours = np.flatnonzero((numbers >= 0) & (numbers < count))[::-1]  # the first arrival of a message is what stays
+    received[numbers[ours]] = capture.received[ours]
     return np.stack([capture.meant, capture.sent, received])
 
 

@@ -224,10 +224,11 @@ def test_arrivals_are_stamped_as_the_response_end_does() -> None:
 
 def test_two_ends_of_one_engine_have_a_floor_and_others_say_why_not(ways: Ways, tmp_path: Path) -> None:
     one, other = ways.engine(["tcp://*:1"], []), ways.engine([], ["tcp://10.0.0.7:2"])
-    with opened(link := looped(SplitLink(one, other), tmp_path)):
+    with looped(SplitLink(one, other), tmp_path, 8) as (link, _), opened(link):
         link.wait_connected(5 * s)
         link.send(b"echo")
         assert take(link, 1) == [b"echo"]
     kind = ways.engine.__name__
-    with pytest.raises(LinkError, match=f"the stimulus goes over a SerialLink and the response over a {kind}, and what goes"):
-        looped(ways.out_over_serial()[0], tmp_path)
+    why = f"the stimulus goes over a SerialLink and the response over a {kind}, and what goes"
+    with pytest.raises(LinkError, match=why), looped(ways.out_over_serial()[0], tmp_path, 8):
+        pass
