@@ -45,7 +45,7 @@ class Wireless:
         assert isinstance(link, NanomsgSection)
         return config.load(Path(link.config)).nodes[link.node]
 
-    def exchange(self, stimulus: Samples, folder: Path, _: object) -> Exchange:
+    def exchange(self, stimulus: Samples, folder: Path, _: object, _how: object) -> Exchange:
         """Encode, carry over and decode as a replay does."""
         rng = np.random.default_rng(1)
         codec = formats.codec(self._node.output.format, self.stimulus_signals)

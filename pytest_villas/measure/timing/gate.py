@@ -29,6 +29,8 @@ LOST: Final = int(np.iinfo(np.int64).max)
 """The latency of what never arrived: above every limit, infinite included."""
 
 _LEVELS: Final = (0.5, 0.9, 0.99)
+_NEAR: Final = 0.1
+_ENOUGH: Final = 200
 _FEWEST: Final = 20  # exceedances from which an autocorrelation can be read; at the limit itself two may be a burst
 # the longest of the times that independent samples seem to have is below 1 + 10 / sqrt(n) nine times out of ten
 _NOISE: Final = 10.0
@@ -98,14 +100,17 @@ def gate(
     share = _share_above(q)
     ranked = np.sort(values)
     threshold = threshold_of(limit, strict=strict)
-    tau = dependence(values, threshold, ranked, levels=(*_LEVELS, q), runs=runs)
+    near = dependence(values, threshold, ranked, levels=(*_LEVELS, q), runs=runs)
+    few = _few(share, values.size)
+    far = dependence(values, threshold, ranked, levels=(*(each for each in _LEVELS if each > q), q), runs=runs) if few else near
+    tau = far if np.count_nonzero(values > _shifted(threshold, -error)) + unknown < few else near
     here = exceedance(values, threshold, tau=tau, confidence=confidence)
     low = high = here
     if error or unknown:
         low = exceedance(values, _shifted(threshold, error), tau=tau, below=unknown, confidence=confidence)
         high = exceedance(values, _shifted(threshold, -error), tau=tau, above=unknown, confidence=confidence)
     outcome = Outcome.PASS if high.upper <= share else Outcome.FAIL if low.lower > share else Outcome.INCONCLUSIVE
-    lower, upper = _interval(ranked, share, tau, unknown, confidence)
+    lower, upper = _interval(ranked, share, near, far, unknown, confidence)
     # passing takes the upper count and failing the lower one; between the two no number of samples helps
     towards = high if high.k <= share * high.n else low if low.k > share * low.n else None
     more = more_samples(towards, share, confidence) if towards is not None and outcome is Outcome.INCONCLUSIVE else None
@@ -168,6 +173,17 @@ def dependence(
             taus.append(autocorrelation_time(values > limit))
     longest = max(taus)
     return longest if longest - 1 > _NOISE / math.sqrt(max(n, 1)) else 1.0
+
+
+def _few(share: float, n: int) -> float:
+    """Return below how many exceedances a limit is far from the quantile.
+
+    A machine that is 10 us faster for a second depends on itself for a second there, and that says nothing of a limit of 20 ms. So
+    the dependence at levels below q is left out where a limit is exceeded less than a tenth as often as it may be, and where
+    level q alone has enough exceedances to show its own.
+    """
+    allowed = share * n
+    return _NEAR * allowed if allowed >= _ENOUGH else 0.0
 
 
 def autocorrelation_time(series: npt.NDArray[np.bool_]) -> float:
@@ -234,17 +250,11 @@ def _clopper_pearson(k: float, n: float, confidence: float) -> tuple[float, floa
     return lower, upper
 
 
-def _interval(ranked: Int64s, share: float, tau: float, unknown: int, confidence: float) -> tuple[float, float]:
-    """Invert the gate: the limits that it would pass and fail, as order statistics."""
+def _interval(ranked: Int64s, share: float, tau: float, far: float, unknown: int, confidence: float) -> tuple[float, float]:
+    """Invert the gate: the limits that it would pass and fail, as order statistics; `far` is tau for limits that are far away."""
     n = ranked.size + unknown
-    passing, failing = -1, n + 1
-    low, high = 0, n + 1  # the first k that does not pass lies in here
-    while low < high:
-        k = (low + high) // 2
-        if _clopper_pearson(k / tau, n / tau, confidence)[1] <= share and k < n:
-            low, passing = k + 1, k
-        else:
-            high = k
+    few = min(math.ceil(_few(share, ranked.size)), n)
+    passing, failing = max(_passing(n, share, tau, n, confidence), _passing(n, share, far, few, confidence)), n + 1
     low, high = 0, n + 1  # the first k that fails lies in here
     while low < high:
         k = (low + high) // 2
@@ -256,6 +266,18 @@ def _interval(ranked: Int64s, share: float, tau: float, unknown: int, confidence
     upper = float(ranked[ranked.size - 1 - top]) if 0 <= top < ranked.size else math.inf
     lower = float(ranked[ranked.size - failing]) if failing <= ranked.size else -math.inf
     return math.inf if lower >= LOST else lower, math.inf if upper >= LOST else upper
+
+
+def _passing(n: int, share: float, tau: float, below: int, confidence: float) -> int:
+    """Return the greatest k below `below` that passes; -1 where none does."""
+    low, high = 0, below  # the first k that does not pass lies in here
+    while low < high:
+        k = (low + high) // 2
+        if _clopper_pearson(k / tau, n / tau, confidence)[1] <= share:
+            low = k + 1
+        else:
+            high = k
+    return low - 1
 
 
 def more_samples(here: Exceedance, share: float, confidence: float = CONFIDENCE) -> int | None:
