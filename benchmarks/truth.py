@@ -66,7 +66,7 @@ def gates(trials: int) -> Iterator[Row]:
             )
 
     # at p90 the dependence below a limit that is far away is left out: that of some ten samples' worth shows in no other way
-    for n, share in ((2000, 0.05), (5000, 0.01)):
+    for n, share in ((1000, 0.05), (2000, 0.05), (5000, 0.01)):
         found = gate_outcomes(PROCESSES["AR(.99)"], trials, n, 0.9)
         passed, failed = found[Outcome.PASS], found[Outcome.FAIL]
         yield Row(

@@ -30,7 +30,7 @@ LOST: Final = int(np.iinfo(np.int64).max)
 
 _LEVELS: Final = (0.5, 0.9, 0.99)
 _NEAR: Final = 0.1
-_ENOUGH: Final = 200
+_ENOUGH: Final = 100
 _FEWEST: Final = 20  # exceedances from which an autocorrelation can be read; at the limit itself two may be a burst
 # the longest of the times that independent samples seem to have is below 1 + 10 / sqrt(n) nine times out of ten
 _NOISE: Final = 10.0
