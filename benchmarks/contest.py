@@ -5,10 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 Measurement = Mapping[str, float]
 """What one round gives: numbers by the name of a metric, such as ``p99``; all in the unit of the contest."""
+
+_SHORT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,14 @@ class Rounds:
 
 
 def seconds(work: Callable[[], object], clock: Callable[[], float]) -> Measurement:
-    """Return how long it took by a clock."""
-    began = clock()
-    work()
-    return {"": clock() - began}
+    """Return how long it took by a clock; of two times in a row the second, where it takes less than three.
+
+    Between two rounds the system may have taken pages back that were not used for minutes: to fetch them is not part of the work.
+    """
+    for _ in range(2):
+        began = clock()
+        work()
+        taken = clock() - began
+        if taken > _SHORT:
+            break
+    return {"": taken}
