@@ -20,7 +20,7 @@ from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Late, Replay
 from pytest_villas.replay.floor import tagged, tags
 from pytest_villas.replay.process import Worker
-from pytest_villas.replay.shared import Look
+from pytest_villas.replay.shared import Follower
 from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import ms, s
 
@@ -86,7 +86,7 @@ def replayed(link: Link, rate: float, duration: float, folder: Path, signals: in
         worker.close()
 
 
-def _watch(_: Look) -> None:
+def _watch(_: Follower) -> None:
     """Look on."""
 
 

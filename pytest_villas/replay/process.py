@@ -18,11 +18,11 @@ from pytest_villas.formats import Messages
 from pytest_villas.links import Link
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
-from pytest_villas.replay.shared import Follower, Look, Shared
+from pytest_villas.replay.shared import Follower, Shared
 from pytest_villas.units import format_duration, s
 
-Watch = Callable[[Look], None]
-"""Called four times a second while a replay runs.
+Watch = Callable[[Follower], None]
+"""Called four times a second while a replay runs, with what can be asked how far it is.
 
 It may raise: the replay is then stopped and its capture kept.
 """
@@ -79,7 +79,7 @@ class Worker:
         try:
             while not self._connection.poll(0.25):
                 self._check(end)
-                watch(follower.look())
+                watch(follower)
         except BaseException:
             self._stop()
             raise

@@ -17,7 +17,7 @@ from pytest_villas.replay.live import Live, State
 from pytest_villas.replay.process import Watch, Worker
 from pytest_villas.replay.replay import STIMULUS, Exchange, decode, replay, store
 from pytest_villas.replay.run import Matching
-from pytest_villas.replay.shared import Look
+from pytest_villas.replay.shared import Follower
 from pytest_villas.replay.stimulus import Stimulus, prepare
 from pytest_villas.rig.face import Face, face, one_size
 from pytest_villas.rig.file import MatchSection, RigFile
@@ -174,9 +174,9 @@ class RigProcess:
             counted = int(np.searchsorted(prepared.due, prepared.due[prepared.lead] + how.warm_up))
             live = Live(samples, epoch_offset, first=counted, reader=self._reader, how=how)
 
-            def look_on(look: Look) -> None:
+            def look_on(follower: Follower) -> None:
                 self.check()
-                progress(live.state(look))
+                progress(live.state(follower.look()))
 
             return look_on
 
