@@ -10,7 +10,7 @@ from typing import Any, Final
 Measurement = Mapping[str, float]
 """What one round gives: numbers by the name of a metric, such as ``p99``; all in the unit of the contest."""
 
-_SHORT: Final = 1.0
+_SHORT: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)

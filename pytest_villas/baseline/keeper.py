@@ -61,7 +61,7 @@ class Keeper:
 
     def check(self, log: TestLog) -> None:
         """Raise ConfigError, before a test runs, where its baseline cannot be read or wants a reason to be replaced."""
-        from pytest_villas.baseline import store  # noqa: PLC0415
+        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         if self.mode != "save" or not path.exists():
@@ -75,7 +75,7 @@ class Keeper:
 
     def finish(self, log: TestLog, declared: Mapping[str, float | str], environment: Environment) -> None:
         """Save or compare the runs of a test that passed. Raises LimitsNotKept where they are worse than before, or cannot tell."""
-        from pytest_villas.baseline.compare import margins_of  # noqa: PLC0415
+        from pytest_villas.baseline.compare import margins_of  # noqa: PLC0415 - as the module says
 
         margins = margins_of(declared)
         if self.mode == "save":
@@ -84,9 +84,9 @@ class Keeper:
             self._compare(log, margins, environment)
 
     def _save(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
-        from pytest_villas.baseline import golden, store  # noqa: PLC0415
-        from pytest_villas.baseline.compare import TUBE, figures_of  # noqa: PLC0415
-        from pytest_villas.baseline.fingerprint import fingerprint  # noqa: PLC0415
+        from pytest_villas.baseline import golden, store  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.compare import TUBE, figures_of  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.fingerprint import fingerprint  # noqa: PLC0415 - as the module says
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         earlier = self._read(path, log).saved if path.exists() else []
@@ -113,8 +113,8 @@ class Keeper:
             log.problems.append(f"the baseline could not be written: {error}")
 
     def _compare(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
-        from pytest_villas.measure import Outcome  # noqa: PLC0415
-        from pytest_villas.measure.verdict import told  # noqa: PLC0415
+        from pytest_villas.measure import Outcome  # noqa: PLC0415 - as the module says
+        from pytest_villas.measure.verdict import told  # noqa: PLC0415 - as the module says
 
         verdicts = [told(None, verdict, f"baseline {name}") for name, verdict in self._verdicts(log, margins, environment)]
         bad = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
@@ -124,9 +124,9 @@ class Keeper:
             raise LimitsNotKept("\n".join([held, *lines]), failed=any(verdict.outcome is Outcome.FAIL for verdict in bad))
 
     def _verdicts(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> Iterable[tuple[str, Verdict]]:
-        from pytest_villas.baseline import store  # noqa: PLC0415
-        from pytest_villas.baseline.compare import TUBE, compare, unknown  # noqa: PLC0415
-        from pytest_villas.baseline.fingerprint import differences, fingerprint  # noqa: PLC0415
+        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.compare import TUBE, compare, unknown  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.fingerprint import differences, fingerprint  # noqa: PLC0415 - as the module says
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         why, stored = "", None
@@ -160,8 +160,8 @@ class Keeper:
             )
 
     def _golden(self, path: Path, series: Series, log: TestLog, indices: list[int], rtol: float) -> Iterable[Verdict]:
-        from pytest_villas.baseline import golden  # noqa: PLC0415
-        from pytest_villas.measure import Outcome, Verdict  # noqa: PLC0415
+        from pytest_villas.baseline import golden  # noqa: PLC0415 - as the module says
+        from pytest_villas.measure import Outcome, Verdict  # noqa: PLC0415 - as the module says
 
         if not series.golden:
             yield Verdict(
@@ -173,7 +173,7 @@ class Keeper:
             yield from golden.judge(response, log.runs[index][0], rtol=rtol)
 
     def _read(self, path: Path, log: TestLog) -> Baseline:
-        from pytest_villas.baseline import store  # noqa: PLC0415
+        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
 
         stored = store.read(path)
         if (stored.test, stored.rig) != (log.case, log.rig.name):
@@ -191,7 +191,7 @@ class Keeper:
             modules: test files that were collected; of others nothing is known while they exist.
             root: of the project.
         """
-        from pytest_villas.baseline import store  # noqa: PLC0415
+        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
 
         known, seen = set(cases), set(modules)
         for rig in rigs:

@@ -116,7 +116,7 @@ def run(
                 linger = now + spin
                 now = clock()
             if now - shown > _REPORT_NS:
-                PROGRESS.pack_into(progress, 0, index, received, now, incoming.in_memory)
+                PROGRESS.pack_into(progress, 0, index, received, incoming.in_memory)
                 shown = now
                 events = wait(0)  # while it spins, nobody else looks at the other descriptors
             elif (message := receive()) is not None:
@@ -160,5 +160,5 @@ def run(
         gc.enable()
         epoll.close()
         timer.close()
-    PROGRESS.pack_into(progress, 0, index, received, clock(), incoming.in_memory)
+    PROGRESS.pack_into(progress, 0, index, received, incoming.in_memory)
     return Sent(sent, refused, complete, broken)

@@ -15,8 +15,8 @@ from pytest_villas.replay.capture import ARRIVAL
 from pytest_villas.replay.spool import PIECE
 from pytest_villas.samples import Int64s
 
-PROGRESS: Final = struct.Struct("qqqq")
-"""Messages sent, messages received, when the loop last wrote them (monotonic ns), and whether the rings hold what came."""
+PROGRESS: Final = struct.Struct("qqq")
+"""Messages sent, messages received, and whether the rings hold what came."""
 RING: Final = 16 * 2**20
 """Bytes that each of the two spools has before it goes to the disk."""
 _HEAD: Final = mmap.PAGESIZE
@@ -66,11 +66,11 @@ class Follower:
         self._shared = shared
         self._arrivals = np.frombuffer(shared.arrivals, "<i8").reshape(-1, 2)
         self._seen, self._piece, self._used, self._lost_track = 0, 0, 0, False
-        PROGRESS.pack_into(shared.progress, 0, 0, 0, 0, 1)
+        PROGRESS.pack_into(shared.progress, 0, 0, 0, 1)
 
     def look(self) -> Look:
         """Return what is new."""
-        sent, received, _, kept = PROGRESS.unpack_from(self._shared.progress, 0)
+        sent, received, kept = PROGRESS.unpack_from(self._shared.progress, 0)
         new = received - self._seen
         self._lost_track = self._lost_track or not kept or new > RING // ARRIVAL.size // 2
         if self._lost_track or not new:

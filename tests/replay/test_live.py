@@ -38,7 +38,7 @@ class Sender:
 
     def report(self) -> None:
         kept = not (self.messages.trouble or self.arrivals.trouble)
-        PROGRESS.pack_into(self.shared.progress, 0, 7, self.count, 0, kept)
+        PROGRESS.pack_into(self.shared.progress, 0, 7, self.count, kept)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 k of n samples exceed the limit. Both are divided by tau, the autocorrelation time of the exceedances, and the
 Clopper-Pearson bounds on the probability of exceeding are held against 1 - q. With the limit exactly at the true
-quantile at most about one record in a hundred passes, where the point estimate passes every other one.
+quantile about one record in a hundred passes, and up to one in twenty where a record is worth some ten independent samples; the
+point estimate passes every other one.
 
 Nobody can infer bursts that are longer than the record: a verdict speaks for the runs that were made.
 """
