@@ -9,7 +9,9 @@ handed to it. It counts so for tcp and ipc alone: what ws or inproc lose is seen
 from __future__ import annotations
 
 import os
+import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -28,6 +30,7 @@ RECONNECT_MS = 10
 """How soon a dialled address that did not answer is tried again."""
 LINGER_NS = 500_000_000
 """How long `close` waits for queued messages to leave."""
+_CLOSE_S = 5.0
 
 
 @dataclass
@@ -141,8 +144,17 @@ class NanomsgLink:
                 time.sleep(0.002)
         for socket in (self._pub, self._sub):
             if socket is not None:
-                socket.close()
+                _close(socket)
         self._pub = self._sub = None
+
+
+def _close(socket: Any) -> None:
+    """Close a socket of NNG, which was seen not to return from that (pynng 0.8.1, in the middle of a burst): then it is left to itself."""
+    thread = threading.Thread(target=socket.close, name="villas-nng-close", daemon=True)
+    thread.start()
+    thread.join(_CLOSE_S)
+    if thread.is_alive():
+        warnings.warn(f"NNG did not close a socket within {_CLOSE_S:g} s; it stays open", RuntimeWarning, stacklevel=3)
 
 
 def _is_counted(pipe: Any) -> bool:
