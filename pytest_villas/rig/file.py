@@ -40,10 +40,11 @@ class About(Section, frozen=True):
 
 
 class LaunchSection(Section, frozen=True):
-    """`[launch]`: the process that is the rig. In `command`, `{python}`, `{config}` and `{node}`, or `{port}` and `{baudrate}`
-    of a serial link, are replaced; those of a link with two ends are named `{stimulus.port}`, `{response.config}` and so on.
+    """`[launch]`: the process that is the rig. In `command`, `{python}` and `{config}` are replaced, and `{node}` of a nanomsg
+    link, `{port}` and `{baudrate}` of a serial one; of a link with two ends they are `{stimulus.port}`, `{response.config}` and so on.
 
-    `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output. With `realtime`
+    `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output. `timeout` is how
+    long that may take, and then connecting: the `connect_timeout` of the link is not looked at. With `realtime`
     it is scheduled as SCHED_FIFO, where the operating system allows; its log says where not.
     """
 
@@ -92,7 +93,7 @@ class ReferenceSection(Section, frozen=True):
     """`[reference]`: a program that computes the right response; without it the stimulus itself is the reference.
 
     In `command`, `{python}`, `{stimulus}` (an .npz recording to read) and `{response}` (one to write) are replaced.
-    With a `tag` in `[match]`, it gets the stimulus as the rig took it, one sample for each step of the rig.
+    With `tag` and `step` in `[match]`, it gets the stimulus as the rig took it, one sample for each step of the rig.
     """
 
     command: tuple[str, ...] = ()
