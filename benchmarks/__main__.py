@@ -107,14 +107,16 @@ def _said(measured: Measurement) -> str:
 def table(rows: list[dict[str, Any]], broken: Sequence[str] = ()) -> str:
     """Return the results as Markdown."""
     held = [row["holds"] for row in rows if row["holds"] is not None]
+    kernel = ".".join(platform.release().split(".")[:2])  # the rest names a build, and tells a reader nothing
     head = [
         "# Results",
         "",
-        f"Written by `python -m benchmarks`. Python {platform.python_version()}, NumPy {np.__version__}, Linux {platform.release()},",
-        f"{processor()}, {os.cpu_count()} CPUs. {sum(held)} of {len(held)} figures are reached.",
+        f"Written by `python -m benchmarks`. Python {platform.python_version()}, NumPy {np.__version__}, Linux {kernel}, {processor()},",
+        f"{os.cpu_count()} CPUs. {sum(held)} of {len(held)} figures are reached.",
         "",
         "Everybody is measured in turn, round after round. `ours` and `peer's` are medians of the rounds; `ratio` is the median of",
-        "ours to the peer's in the same round, `spread` the least and the greatest. A ratio without a reach is for information.",
+        "ours to the peer's in the same round, `spread` the least and the greatest. `reach` is the ratio that we set ourselves as a goal,",
+        "and nobody else's measure; a ratio without one is for information.",
     ]
     for group in dict.fromkeys(row["group"] for row in rows):
         mine = [row for row in rows if row["group"] == group]
