@@ -42,11 +42,13 @@ class Applied:
 
     Attributes:
         inputs: one sample of the stimulus for each step from the first to the last response.
+        taken: the number of the sample that was taken at each step, int64.
         rows: for each response its row in `inputs`, int64.
         guessed: rows of `inputs` that no response tells, int64.
     """
 
     inputs: Samples
+    taken: Int64s
     rows: Int64s
     guessed: Int64s
 
@@ -74,7 +76,7 @@ def applied(stimulus: Samples, tag: Int64s, step: Int64s, history: Sequence[Int6
     after = known[where[np.minimum(np.searchsorted(where, grid), where.size - 1)]]
     index = np.clip(np.searchsorted(stimulus.sequence, np.rint(even).astype(np.int64)), 0, len(stimulus) - 1)
     inputs = stimulus[index].replace(sequence=grid, origin=grid)
-    return Applied(inputs, rows, np.flatnonzero((known < 0) & (before != after)))
+    return Applied(inputs, stimulus.sequence[index], rows, np.flatnonzero((known < 0) & (before != after)))
 
 
 def substitute(word: str, values: dict[str, str]) -> str:

@@ -23,7 +23,7 @@ from pytest_villas.replay.replay import RESPONSE, STIMULUS, Exchange
 from pytest_villas.replay.run import Matching, Run, Timed, tags, timed
 from pytest_villas.rig.file import ClockSection, MatchSection, ReplaySection, RigFile
 from pytest_villas.rig.reference import REFERENCE, applied
-from pytest_villas.samples import Int64s, Samples
+from pytest_villas.samples import NO_TIME, Int64s, Samples
 from pytest_villas.units import duration
 
 FILE: Final = "replay.json"
@@ -192,24 +192,34 @@ def _against_model(exchange: Exchange, measured: Timed, how: Matching, model: Mo
         return fidelity(nothing, nothing, match=([], []))
     took = applied(sent, taken[rows], steps[rows], [tags(response, name)[rows] for name in how.history])
     reference = compute(took.inputs)
-    proper = taken[rows] >= sent.sequence[lead]
-    expected, got = reference[took.rows[proper]], response[rows[proper]]
-    expected = expected.replace(origin=_paced(took.rows[proper], got.received))
+    # a step whose response was lost is a sample of the reference that nobody has seen
+    proper = np.flatnonzero(took.taken >= sent.sequence[lead])
+    begin = int(proper[0]) if proper.size else len(took.inputs)
+    seen = took.rows >= begin
+    steps, got = took.rows[seen] - begin, response[rows[seen]]
+    expected = reference[begin:].replace(origin=_paced(len(took.inputs) - begin, steps, got.received))
     doubt = ""
     if took.guessed.size:
         doubt = (
             f"what the rig took is not known of {took.guessed.size} of its {len(took.inputs)} steps, whose responses were lost: "
             "the reference may be wrong there"
         )
-    return fidelity(expected, got, match=(np.arange(len(got)), np.arange(len(got))), doubt=doubt)
+    return fidelity(expected, got, match=(steps, np.arange(len(got))), doubt=doubt)
 
 
-def _paced(steps: Int64s, received: Int64s) -> Int64s:
-    """Return when each step of the rig was, as far as its pace is known from when its samples arrived: int64 ns."""
-    if steps.size < 2 or steps[-1] == steps[0]:
-        return received
-    since = (steps - steps[0]) * (float(received[-1] - received[0]) / float(steps[-1] - steps[0]))
-    paced: Int64s = received[0] + np.rint(since).astype(np.int64)
+def _paced(count: int, steps: Int64s, received: Int64s) -> Int64s:
+    """Return when each of the rig's steps was, as far as its pace is known from when the samples of some arrived: int64 ns.
+
+    Args:
+        count: of the steps.
+        steps: those whose sample arrived, ascending, shape (m,).
+        received: when it did, shape (m,).
+    """
+    if not steps.size:
+        return np.full(count, NO_TIME)
+    apart = int(steps[-1] - steps[0])
+    pace = float(received[-1] - received[0]) / apart if apart else 0.0
+    paced: Int64s = received[0] + np.rint((np.arange(count) - steps[0]) * pace).astype(np.int64)
     return paced
 
 

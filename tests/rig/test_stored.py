@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from proof.loopback import replayed
 
-from pytest_villas import generate
+from pytest_villas import Samples, generate
 from pytest_villas.errors import DecodeError
+from pytest_villas.measure.verdict import Outcome
+from pytest_villas.replay.capture import Capture
+from pytest_villas.replay.floor import Floor
+from pytest_villas.replay.replay import Exchange
 from pytest_villas.replay.run import Run
 from pytest_villas.report.build import run_record
 from pytest_villas.rig import stored
+from pytest_villas.rig.file import ClockSection, MatchSection, ReplaySection
+from pytest_villas.units import ms, us
+
+START = 1_795_419_350 * 10**9
+"""ns since the epoch, when replays began."""
 
 
 @pytest.fixture
@@ -53,3 +64,63 @@ def test_a_delay_that_may_be_a_period_more_or_less_is_recorded_as_unknown(run: R
         known = run.fidelity[channel.name].delay.status == "ok"
         assert (channel.delay is not None) == known
     assert any(run.fidelity[channel.name].delay.status != "ok" for channel in record.channels)
+
+
+def measured(
+    stimulus: Samples, response: Samples, folder: Path, *, lead: int = 0, reference: Samples | None = None, **match: Any
+) -> Run:
+    """Measure what a rig answered to a stimulus at 1 kHz; with a `tag` and a `step` against a model that copies `v` to `y`."""
+    n = len(stimulus)
+    meant = START + np.arange(n) * ms
+    sent = stimulus.replace(origin=meant, sequence=np.arange(n))
+    capture = Capture(meant, meant, np.zeros(n, bool), response.received, np.zeros(len(response) + 1, int), np.zeros(0, np.uint8))
+    kind: Any = "model" if match else "stimulus" if reference is None else "given"
+    kept = stored.Stored(
+        rig="lab1", match=MatchSection(**match), clock=ClockSection(), replay=ReplaySection(), reference=kind, limits={}
+    )
+
+    def model(taken: Samples) -> Samples:
+        return Samples({"y": taken["v"]}, origin=taken.origin, sequence=taken.sequence)
+
+    return stored.measure(Exchange(sent, lead, meant, response, (), capture, folder), kept, Floor(None, ""), reference, model)
+
+
+def stepped(n: int, arrived: np.ndarray[Any, Any], wrong: float = 0.0) -> tuple[Samples, Samples]:
+    """Return a stimulus, and what arrives of a rig that takes one sample of it in each of its steps."""
+    number = np.arange(n)
+    v = np.sin(number / 50.0)
+    response = Samples(
+        {"y": v + wrong, "tag": number.astype(float), "step": 7.0 + number}, received=START + number * ms + 200 * us
+    )
+    return Samples({"v": v}), response[np.flatnonzero(arrived)]
+
+
+def test_steps_of_a_rig_whose_responses_were_lost_are_missing_from_what_a_model_is_compared_with(tmp_path: Path) -> None:
+    stimulus, response = stepped(2000, np.arange(2000) % 10 == 0)
+    fidelity = measured(stimulus, response, tmp_path, lead=500, tag="tag", step="step").fidelity
+    assert (fidelity.compared, fidelity.total, fidelity.missing[0]) == (150, 1491, 1)
+    for verdict in (
+        fidelity["y"].nrmse < 0.01,
+        fidelity["y"].bit_exact(),
+        fidelity["y"].tube(rtol=0.01),
+        fidelity["y"].allclose(),
+    ):
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "150 of 1491" in verdict.why
+    few = np.ones(2000, bool)
+    few[[600, 1000]] = False
+    channel = measured(*stepped(2000, few), tmp_path, lead=500, tag="tag", step="step").fidelity["y"]
+    assert channel.nrmse < 0.01
+    assert "dt 0.001 s" in str(channel.tube(rtol=0.01, missing=2))
+    assert channel.bit_exact(missing=2)
+    assert channel.bit_exact(missing=1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_model_rig_that_lost_nothing_is_judged_as_it_is(tmp_path: Path) -> None:
+    every = np.ones(2000, bool)
+    channel = measured(*stepped(2000, every), tmp_path, lead=500, tag="tag", step="step").fidelity["y"]
+    assert channel.nrmse < 0.01
+    assert channel.bit_exact()
+    assert channel.tube(rtol=0.01)
+    off = measured(*stepped(2000, every, wrong=0.1), tmp_path, lead=500, tag="tag", step="step").fidelity["y"]
+    assert off.allclose(atol=0.01).outcome is Outcome.FAIL
