@@ -190,15 +190,17 @@ class Count(Measure):
 
     Attributes:
         what: its name, such as ``"lost"``.
-        value: the number, or None.
+        value: the number, or the least that it may be, or None.
         why: why it is not known.
         n: out of how many.
+        most: where not all was seen the greatest that it may be, infinite where nobody can tell; None where it is exact.
     """
 
     what: str
     value: int | None
     why: str = ""
     n: int = 0
+    most: float | None = None
 
     @property
     def unit(self) -> str:  # type: ignore[override]  # a count has no unit, and no field for one
@@ -208,21 +210,22 @@ class Count(Measure):
     def judge(self, comparison: str, limit: Limit) -> Verdict:
         """Compare with a number or another count; exact, so PASS or FAIL, unless one of them is not known."""
         number = read_limit(limit, "")
-        exact = limit.value if isinstance(limit, Count) else number
+        exact = limit.value if isinstance(limit, Count) and limit.most is None else None if isinstance(limit, Count) else number
         if self.value is None or exact is None:
             source = limit if isinstance(limit, Count) and self.value is not None else self
             why = source.why or "it could not be counted"
             return Verdict(Outcome.INCONCLUSIVE, self.what, number, comparison, float(self), n=self.n, why=why)
-        holds: bool = _OPERATORS[comparison](self.value, exact)
-        outcome = Outcome.PASS if holds else Outcome.FAIL
-        value = float(self.value)
-        return Verdict(outcome, self.what, number, comparison, value, value, value, self.n, why=self.why)
+        low, high = self.value, self.value if self.most is None else self.most
+        holds = [bool(_OPERATORS[comparison](value, exact)) for value in (low, min(max(low, exact), high), high)]
+        outcome = Outcome.PASS if all(holds) else Outcome.INCONCLUSIVE if any(holds) else Outcome.FAIL
+        value = float(low)
+        return Verdict(outcome, self.what, number, comparison, value, value, float(high), self.n, why=self.why)
 
     def __bool__(self) -> bool:
         return bool(int(self))
 
     def __int__(self) -> int:
-        if self.value is None:
+        if self.value is None or self.most is not None:
             raise ValueError(f"{self.what} is not known: {self.why or 'it could not be counted'}")
         return int(self.value)
 
@@ -232,8 +235,10 @@ class Count(Measure):
         return math.nan if self.value is None else float(self.value)
 
     def __str__(self) -> str:
-        """Write the number, or that it is unknown."""
-        return "unknown" if self.value is None else str(self.value)
+        """Write the number, or what is known of it."""
+        if self.value is None:
+            return "unknown"
+        return str(self.value) if self.most is None else f"at least {self.value}"
 
     def __repr__(self) -> str:
         """Say name and number, and why there is none."""

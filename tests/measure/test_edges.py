@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_villas.errors import SignalError
 from pytest_villas.measure.verdict import Outcome
-from pytest_villas.measure.waveforms.edges import edges
+from pytest_villas.measure.waveforms.edges import Edges, edges
 from pytest_villas.measure.waveforms.fidelity import fidelity
 from pytest_villas.samples import NO_TIME, Samples
 from pytest_villas.units import ms, us
@@ -136,3 +136,68 @@ def test_of_a_response_without_samples_nobody_knows_what_it_had_too_much() -> No
     found = edges(np.arange(2), np.array([False, True]), np.zeros(0, np.int64), np.zeros(0, np.bool_))
     assert (found.extra == 0).outcome is Outcome.INCONCLUSIVE
     assert (found.missing == 0).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_was_lost_nothing_is_claimed_that_the_whole_response_does_not_bear_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 400
+    t = np.arange(n) * 1000
+    sent = (np.cumsum(rng.random(n) < rng.choice([0.02, 0.1, 0.4])) % 2).astype(np.bool_)
+    late = int(rng.integers(0, 12))
+    came = np.concatenate([sent[:1].repeat(late), sent[: n - late]])
+    came ^= rng.random(n) < rng.choice([0, 0.01])
+    kept = rng.random(n) < rng.choice([0.5, 0.9, 0.99])
+    kept[np.arange(n) // 40 == rng.integers(0, 20)] = False
+    x = Samples({"on": sent}, origin=EPOCH + t)
+    y = Samples({"on": came}, received=EPOCH + t + rng.integers(0, 999, n))
+    reach = (0, int(rng.integers(5, 40)) * 1000)
+    rows, every = np.flatnonzero(kept), np.arange(n)
+    truth = fidelity(x, y, match=(every, every))["on"].edges(within=reach)
+    found = fidelity(x, y[rows], match=(rows, np.arange(rows.size)))["on"].edges(within=reach)
+    for name in ("missing", "extra", "initial"):
+        count, true = getattr(found, name), int(getattr(truth, name))
+        if count.value is not None:
+            assert count.value <= true <= (count.value if count.most is None else count.most), name
+    assert len(found.delay) == len(truth.delay)
+    for q in (0, 0.5, 1):
+        true_delay = truth.delay.figure(q)
+        for limit in (true_delay - 1, true_delay + 1):
+            outcome = (found.delay.quantile(q) <= limit).outcome
+            if q == 1 and np.isfinite(limit):
+                assert outcome is not (Outcome.FAIL if true_delay <= limit else Outcome.PASS)
+
+
+def test_a_lost_sample_keeps_a_pass_away_from_what_it_may_hide_and_from_nothing_else() -> None:
+    t = EPOCH + np.arange(1000) * ms
+    sent = np.arange(1000) >= 300
+
+    def found(came: np.ndarray, *lost: int) -> Edges:
+        kept = np.delete(np.arange(1000), lost)
+        response = Samples({"trip": came[kept]}, received=t[kept] + 200 * us)
+        return fidelity(Samples({"trip": sent}, origin=t), response, match=(kept, np.arange(kept.size)))["trip"].edges()
+
+    one = found(sent, 700)
+    assert one.missing == 0
+    assert one.delay.max < 5 * ms
+    assert one.initial == 0
+    assert (one.extra == 0).outcome is Outcome.INCONCLUSIVE
+    assert "lost samples may hide" in (one.extra == 0).why
+    chatter = found(sent ^ (np.arange(1000) == 500), 700)
+    assert (chatter.extra == 0).outcome is Outcome.FAIL
+    assert str(chatter.extra) == "at least 2"
+    stuck = np.zeros(1000, np.bool_)
+    assert (found(stuck, 700).missing == 0).outcome is Outcome.FAIL
+    assert (found(stuck, *range(305, 390)).missing == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found(sent, 0).initial == 0).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_response_without_pairs_that_ends_early_or_has_holes_may_hide_transitions() -> None:
+    t = EPOCH + np.arange(1000) * ms
+    sent = Samples({"trip": np.arange(1000) >= 300}, origin=t)
+    for kept in (np.arange(1000) < 500, np.arange(1000) >= 150, abs(np.arange(1000) - 600) > 30):
+        rows = np.flatnonzero(kept)
+        found = fidelity(sent, sent[rows].replace(received=t[rows] + 200 * us))["trip"].edges()
+        assert found.missing == 0
+        assert (found.extra == 0).outcome is Outcome.INCONCLUSIVE
+    assert fidelity(sent, sent.replace(received=t + 200 * us))["trip"].edges().extra == 0

@@ -251,6 +251,17 @@ def test_an_average_over_what_little_came_back_says_nothing() -> None:
     assert "incomplete" in str(channel.nrmse < 0.01)
 
 
+def test_a_frequency_response_of_what_little_came_back_says_nothing() -> None:
+    noise = np.random.default_rng(1).standard_normal(COUNT)
+    sent = Samples({"v": noise}, origin=STAMPS)
+    for count, outcome in ((COUNT // 2, Outcome.INCONCLUSIVE), (COUNT - 100, Outcome.PASS)):
+        kept = ALL[:count]
+        found = fidelity(sent, sent[kept], match=(kept, kept))["v"].bode(resolution=50)
+        for verdict in (abs(found.gain_error_at(500)) < 0.05, abs(found.phase_at(500)) < 3):
+            assert verdict.outcome is outcome
+            assert ("incomplete: 5000 of 10000" in verdict.why) is (outcome is Outcome.INCONCLUSIVE)
+
+
 def test_a_wrong_value_fails_even_where_samples_are_missing() -> None:
     kept = np.delete(ALL, [17])
     spoilt = phase(T, 0).copy()
@@ -258,6 +269,43 @@ def test_a_wrong_value_fails_even_where_samples_are_missing() -> None:
     channel = fidelity(stimulus(), echo(va=spoilt)[kept], match=(kept, np.arange(kept.size)), search=NARROW)["va"]
     assert channel.bit_exact().outcome is Outcome.FAIL
     assert "first at sample 9000" in channel.bit_exact().why
+
+
+def mixed(length: np.ndarray | int) -> Samples:
+    """A voltage, a switch and a counter, of which the samples carry so many; the others read as what stands for none."""
+    length = np.broadcast_to(np.asarray(length), COUNT)
+    columns = {"v": phase(T, 0), "on": T > 2, "k": np.zeros(COUNT, np.int64)}
+    columns["v"] = np.where(length > 0, columns["v"], np.nan)
+    return Samples(columns, origin=STAMPS, received=STAMPS + 200_000, length=length)
+
+
+def test_a_value_that_no_response_carried_is_missing_even_where_its_reference_is_at_rest() -> None:
+    result = fidelity(mixed(3), mixed(1), match=(ALL, ALL), search=NARROW)
+    assert result["v"].bit_exact()
+    assert result.compared == COUNT
+    for name in ("on", "k"):
+        for verdict in (result[name].bit_exact(missing=9), result[name].allclose(missing=9)):
+            assert verdict.outcome is Outcome.INCONCLUSIVE
+            assert "0 of 10000 samples of the reference compared" in verdict.why
+    switch = result["on"].edges()
+    assert (switch.extra == 0).outcome is Outcome.INCONCLUSIVE
+
+
+def test_values_that_some_responses_did_not_carry_are_named_as_missing() -> None:
+    short = np.where(np.isin(ALL, [17, 18, 400]), 1, 3)
+    result = fidelity(mixed(3), mixed(short), match=(ALL, ALL), search=NARROW)
+    assert result["v"].bit_exact()
+    assert result["on"].bit_exact().outcome is Outcome.INCONCLUSIVE
+    assert "missing: 17-18, 400" in result["k"].bit_exact().why
+    assert result["k"].bit_exact(missing=3)
+    none = fidelity(mixed(3), mixed(np.where(ALL == 400, 0, 3)), match=(ALL, ALL), search=NARROW)
+    assert (none.compared, none["v"].bit_exact().outcome) == (COUNT - 1, Outcome.INCONCLUSIVE)
+    assert none["v"].nrmse < 1e-9
+
+
+def test_a_value_that_the_reference_does_not_carry_either_is_not_missing() -> None:
+    short = np.where(ALL % 2, 1, 3)
+    assert fidelity(mixed(short), mixed(short), match=(ALL, ALL), search=NARROW)["k"].bit_exact()
 
 
 def test_pairs_may_come_in_any_order_and_answers_twice() -> None:

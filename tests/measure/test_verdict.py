@@ -159,6 +159,21 @@ def test_counts_compare_with_counts() -> None:
     assert "no clue" in str(Count("received", 10) == Count("sent", None, "no clue"))
 
 
+def test_a_count_of_which_not_all_was_seen_is_judged_as_far_as_it_goes() -> None:
+    count = Count("extra", 2, "lost samples", most=4)
+    for verdict, outcome in (
+        (count <= 4, Outcome.PASS), (count <= 3, Outcome.INCONCLUSIVE), (count <= 1, Outcome.FAIL),
+        (count >= 2, Outcome.PASS), (count >= 5, Outcome.FAIL),
+        (count == 3, Outcome.INCONCLUSIVE), (count == 5, Outcome.FAIL), (count != 1, Outcome.PASS),
+        (Count("other", 9) >= count, Outcome.INCONCLUSIVE),
+        (Count("extra", 0, most=math.inf) == 0, Outcome.INCONCLUSIVE),
+    ):  # fmt: skip
+        assert verdict.outcome is outcome, str(verdict)
+    assert str(count) == "at least 2"
+    with pytest.raises(ValueError, match="extra is not known: lost samples"):
+        int(count)
+
+
 def test_a_count_beyond_floats_is_still_exact() -> None:
     assert (Count("sent", 2**53 + 1) == Count("sent", 2**53)).outcome is Outcome.FAIL
 

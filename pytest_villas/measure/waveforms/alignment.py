@@ -49,16 +49,19 @@ class Aligned:
         return ", ".join(parts)
 
 
-def align_pairs(
-    reference: Samples, response: Samples, match: tuple[npt.ArrayLike, npt.ArrayLike], stamps: Int64s, base: int
-) -> Aligned:
-    """Compare the pairs `(indices of the reference, indices of the response)`, in the order of the reference."""
-    pairs = [_indices(indices, name) for indices, name in zip(match, ("reference", "response"), strict=True)]
-    if pairs[0].shape != pairs[1].shape:
-        raise SignalError(f"match has {pairs[0].size} indices of the reference and {pairs[1].size} of the response")
-    for indices, samples, name in zip(pairs, (reference, response), ("reference", "response"), strict=True):
+def checked_pairs(match: tuple[npt.ArrayLike, npt.ArrayLike], reference: Samples, response: Samples) -> tuple[Int64s, Int64s]:
+    """Return pairs `(indices of the reference, indices of the response)` as int64; SignalError where they do not fit."""
+    sent, received = (_indices(indices, name) for indices, name in zip(match, ("reference", "response"), strict=True))
+    if sent.shape != received.shape:
+        raise SignalError(f"match has {sent.size} indices of the reference and {received.size} of the response")
+    for indices, samples, name in ((sent, reference, "reference"), (received, response, "response")):
         if indices.size and not (indices.min() >= 0 and indices.max() < len(samples)):
             raise SignalError(f"match: {name} indices {indices.min()} to {indices.max()}, for {len(samples)} samples")
+    return sent, received
+
+
+def align_pairs(reference: Samples, response: Samples, pairs: tuple[Int64s, Int64s], stamps: Int64s, base: int) -> Aligned:
+    """Compare the pairs of `checked_pairs`, in the order of the reference."""
     order = np.lexsort(pairs[::-1])
     sent, received = pairs[0][order], pairs[1][order]
     return Aligned(

@@ -32,6 +32,7 @@ class Bode:
         resolution: Hz between the bins of one segment.
         what: name of the channel, for verdicts.
         doubt: why the reference may be wrong, if so.
+        incomplete: what of the reference has no response, if that is more than an average may leave out.
     """
 
     frequency: Floats
@@ -42,6 +43,7 @@ class Bode:
     resolution: float
     what: str = "bode"
     doubt: str = ""
+    incomplete: str = ""
 
     @property
     def gain(self) -> Floats:
@@ -80,6 +82,8 @@ class Bode:
         if not self.measurable[k]:
             why = f"the coherence at {self.frequency[k]:.6g} Hz is {self.coherence[k]:.2g}, below {COHERENT}"
             return k, {"status": "not_measurable", "why": why}
+        if self.incomplete:
+            return k, {"status": "incomplete", "why": self.incomplete}
         return k, {"doubt": self.doubt}
 
 

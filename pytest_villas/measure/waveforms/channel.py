@@ -23,6 +23,7 @@ from pytest_villas.measure.waveforms.sine import Sine, sine
 from pytest_villas.measure.waveforms.step import Step, step
 from pytest_villas.measure.waveforms.tube import tube, tube_bounds
 from pytest_villas.samples import Column, Int64s, SignalType
+from pytest_villas.units import duration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,7 +216,9 @@ class ChannelFidelity:
         if t.size < 2 or float(np.ptp(steps)) > 1e-3 * float(np.median(steps)):
             raise ValueError(f"fidelity {self.name}: a frequency response wants a uniform grid without holes")
         found = bode(x, y, 1 / float(steps.mean()), resolution=resolution, what=f"fidelity {self.name} bode")
-        return replace(found, doubt=self._doubt)
+        aligned = self._side.aligned
+        lacking = aligned.note if aligned.missing.size > INCOMPLETE * aligned.total else ""
+        return replace(found, doubt=self._doubt, incomplete=lacking)
 
     def compared(self) -> Compared:
         """Return what was compared with what, to draw it: the reference is read where the response shows it."""
@@ -237,13 +240,20 @@ class ChannelFidelity:
     def edges(self, *, within: tuple[int | str, int | str] = (0, "100 ms")) -> Edges:
         """Match the transitions of a boolean channel by their time stamps; see `pytest_villas.measure.edges`.
 
-        Raises SignalError for other types, and where stamps are absent or go back.
+        What lost samples may have hidden, transitions that nobody asked for above all, is neither PASS nor FAIL. Raises
+        SignalError for other types, and where stamps are absent or go back.
         """
         sent_t, seen_t = self._side.stamps
-        found = edges(sent_t, self._reference, seen_t, self._response, within=within, what=f"fidelity {self.name} edges")
-        aligned = self._side.aligned
-        if aligned.matched and aligned.missing.size > INCOMPLETE * aligned.total:
-            found = replace(found, extra=replace(found.extra, value=None, why=aligned.note))
+        what = f"fidelity {self.name} edges"
+        found = edges(
+            sent_t,
+            self._reference,
+            seen_t,
+            self._response,
+            within=within,
+            unseen=self._side.unseen(duration(within[1])),
+            what=what,
+        )
         if self._doubt:
             wrong = {name: replace(getattr(found, name), value=None, why=self._doubt) for name in ("missing", "extra", "initial")}
             found = replace(found, delay=replace(found.delay, inconclusive=self._doubt), **wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from pytest_villas.measure.waveforms.waveform import Timing, timings
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
 Search = tuple[float, float] | None
+_EVER: Final = NO_TIME, int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,28 @@ class Comparison:
     untimed: str
     stamps: tuple[Int64s, Int64s]
 
+    def unseen(self, latest: int) -> Int64s:
+        """Return from when to when no sample of the response tells its state, since some were lost: ns, shape (k, 2).
+
+        Without pairs that is told by the time stamps of the response: by its holes, and where it begins more than `latest`
+        ns after the reference or ends before it.
+        """
+        sent, seen = self.stamps
+        if self.aligned.matched:
+            bounds = np.concatenate([[_EVER[0]], seen[self.aligned.response], [_EVER[1]]])
+            after = np.unique(np.searchsorted(self.aligned.reference, self.aligned.missing))
+            return np.sort(np.stack([bounds[after], bounds[after + 1]], axis=1), axis=1)
+        if min(sent.size, seen.size) < 2 or bool((seen == NO_TIME).any()):
+            return np.zeros((0, 2), np.int64)
+        hole = int(time_base(seen, int(seen[0])).hole * 1e9)
+        wide = np.flatnonzero(np.diff(seen) > hole)
+        spans = [seen[wide], seen[wide + 1]]
+        if seen[0] - sent[0] > latest + hole:
+            spans = [np.append(spans[0], _EVER[0]), np.append(spans[1], seen[0])]
+        if sent[-1] - seen[-1] > hole:
+            spans = [np.append(spans[0], seen[-1]), np.append(spans[1], _EVER[1])]
+        return np.stack(spans, axis=1)
+
 
 def stamps_of(reference: Samples, response: Samples, times: tuple[npt.ArrayLike, npt.ArrayLike] | None) -> tuple[Int64s, Int64s]:
     """Return the int64 ns stamps to compare by: those given, else origin of the reference, receive time of the response."""
@@ -55,7 +79,7 @@ def stamps_of(reference: Samples, response: Samples, times: tuple[npt.ArrayLike,
 def compare_pairs(
     reference: Samples,
     response: Samples,
-    match: tuple[npt.ArrayLike, npt.ArrayLike],
+    pairs: tuple[Int64s, Int64s],
     stamps: tuple[Int64s, Int64s],
     rows: tuple[Floats, Floats],
     search: Search,
@@ -64,7 +88,7 @@ def compare_pairs(
     """Compare known pairs; time is that of the reference alone."""
     order, why = in_order(stamps[0])
     base = int(stamps[0][order[0]]) if order.size and not why else 0
-    aligned = align_pairs(reference, response, match, stamps[0], base)
+    aligned = align_pairs(reference, response, pairs, stamps[0], base)
     if why or not np.array_equal(order, np.arange(order.size)):
         why = why or "the time stamps of the reference do not increase"
         nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,11 @@ class Edges:
     """What became of the transitions of a boolean reference.
 
     Attributes:
-        delay: of each transition of the reference, in their order, in ns; infinite for the missing ones. Its error is the
-            distance of the samples of the response: a transition is seen at the first sample after it.
-        missing: transitions of the reference without an answer.
-        extra: transitions of the response that answer none.
+        delay: of each transition of the reference, in their order, in ns; infinite for the missing ones, and unknown for
+            those whose answer may be among lost samples. Its error is the distance of the samples of the response: a
+            transition is seen at the first sample after it.
+        missing: transitions of the reference without an answer; where that may be among lost samples, they may be fewer.
+        extra: transitions of the response that answer none; where samples were lost, there may be more.
         initial: 1 where the two start in different states, else 0.
     """
 
@@ -41,6 +43,7 @@ def edges(
     response: npt.ArrayLike,
     *,
     within: tuple[int | str, int | str] = (0, "100 ms"),
+    unseen: npt.ArrayLike = (),
     what: str = "edges",
 ) -> Edges:
     """Match each transition of the reference with the first free one of the response in reach, of the same direction.
@@ -51,6 +54,7 @@ def edges(
         response_t: int64 ns, shape (m,), increasing.
         response: bool, shape (m,).
         within: least and greatest delay of an answer, in ns or as text with a unit.
+        unseen: int64 ns, shape (k, 2): from when to when nobody has seen the response, since samples were lost.
         what: name of the channel, for verdicts.
 
     A transition is where the first sample of the new state is. Raises SignalError for columns that are not boolean, and
@@ -62,44 +66,101 @@ def edges(
     if least > most:
         raise ValueError(f"within is {format_duration(least)} to {format_duration(most)}: the least delay comes first")
     wanted, found = _transitions(sent), _transitions(seen)
-    answer = np.full(wanted.size, -1)
+    asked, lost = sent_t[wanted], _spans(unseen)
+    hidden = lost.touch(asked + least, asked + most)
+    late = lost.touch(seen_t[found - 1], seen_t[found])  # seen only after a gap, in which it was at an unknown time
+    answer, unsure = np.full(wanted.size, -1), np.zeros(wanted.size, np.bool_)
+    fewest_missing = fewest_extra = most_missing = 0
     for rising in (True, False):
-        asked, free = np.flatnonzero(sent[wanted] == rising), found[seen[found] == rising]
-        answer[asked] = _first_free(sent_t[wanted[asked]], seen_t[free], least, most, free)
+        of, same = np.flatnonzero(sent[wanted] == rising), seen[found] == rising
+        free, offered, timely = found[same], seen_t[found[same]], seen_t[found[same & ~late]]
+        taken, displaced = _first_free(asked[of], offered, least, most)
+        answer[of[taken >= 0]] = free[taken[taken >= 0]]
+        # what may have been answered by what nobody has seen leaves its offer to the next one
+        until = np.where(taken >= 0, seen_t[np.maximum(answer[of], 0)] if seen.size else 0, asked[of] + most)
+        unsure[of] = _spread(lost.touch(asked[of] + least, until), displaced)
+        fewest_missing += int(np.count_nonzero(_first_free(asked[of[~hidden[of]]], offered, least, most)[0] < 0))
+        certain = int(np.count_nonzero(_first_free(asked[of], timely, least, most)[0] >= 0))
+        fewest_extra, most_missing = fewest_extra + timely.size - certain, most_missing + of.size - certain
     answered = answer >= 0
-    delays = np.where(answered, seen_t[np.maximum(answer, 0)] - sent_t[wanted], LOST) if seen.size else np.full(wanted.size, LOST)
+    delays = np.where(answered, seen_t[np.maximum(answer, 0)] - asked, LOST) if seen.size else np.full(wanted.size, LOST)
     error = int((seen_t[answer[answered]] - seen_t[answer[answered] - 1]).max(initial=0))
     missing, extra = wanted[~answered], np.setdiff1d(found, answer)
-    known = bool(sent.size and seen.size)
+    known = bool(sent.size and seen.size) and not (lost.start.size and lost.start[0] < seen_t[0])
+    blind = "lost samples may hide transitions of the response" if lost.start.size else ""
     return Edges(
-        delay=Distribution(what=f"{what} delay", values=delays, error=error),
-        missing=Count(f"{what} missing", int(missing.size), _at("sample", missing, "reference"), n=int(wanted.size)),
+        delay=Distribution(what=f"{what} delay", values=delays[~unsure], unknown=int(np.count_nonzero(unsure)), error=error),
+        missing=Count(
+            f"{what} missing",
+            fewest_missing,
+            _because(_at("sample", missing, "reference"), blind if fewest_missing < most_missing else ""),
+            n=int(wanted.size),
+            most=most_missing if fewest_missing < most_missing else None,
+        ),
         extra=Count(
             f"{what} extra",
-            int(extra.size) if seen.size else None,
-            _at("sample", extra, "response") if seen.size else "the response has no samples",
+            fewest_extra if seen.size else None,
+            _because(_at("sample", extra, "response"), blind) if seen.size else "the response has no samples",
             n=int(found.size),
+            most=math.inf if lost.start.size else None,
         ),
         initial=Count(
             f"{what} initial state differs",
             int(sent[0] != seen[0]) if known else None,
-            "" if known else "one side has no samples",
+            "" if known else "the beginning of one side was not seen",
         ),
     )
 
 
-def _first_free(asked: Int64s, offered: Int64s, least: int, most: int, names: Int64s) -> Int64s:
-    """Give each time asked the first offer in `least .. most` after it that no earlier one has taken; -1 for none."""
-    answer = np.full(asked.size, -1)
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Stretches of time in ns, by their start; `end` is the last end up to there."""
+
+    start: Int64s
+    end: Int64s
+
+    def touch(self, first: Int64s, last: Int64s) -> Bools:
+        """Say for each `first .. last` whether one of them overlaps it."""
+        if not self.start.size:
+            return np.zeros(first.shape, np.bool_)
+        before = np.searchsorted(self.start, last)
+        return np.asarray((before > 0) & (self.end[np.maximum(before - 1, 0)] > first))
+
+
+def _spans(pairs: npt.ArrayLike) -> _Spans:
+    spans = np.asarray(pairs, np.int64).reshape(-1, 2)
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    return _Spans(spans[:, 0], np.maximum.accumulate(spans[:, 1]))
+
+
+def _spread(unsure: Bools, displaced: Bools) -> Bools:
+    """Let doubt go on from one to the next as long as offers had been taken by the one before."""
+    number = np.arange(unsure.size)
+    last = np.maximum.accumulate(np.where(unsure, number, -1))
+    chain = np.maximum.accumulate(np.where(displaced, 0, number))
+    return np.asarray(last >= chain)
+
+
+def _because(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
+
+
+def _first_free(asked: Int64s, offered: Int64s, least: int, most: int) -> tuple[Int64s, Bools]:
+    """Give each time asked the first offer in `least .. most` after it that no earlier one has taken.
+
+    Returns the index of the offer, -1 for none; and whether the first offer in reach had been taken.
+    """
+    answer, displaced = np.full(asked.size, -1), np.zeros(asked.size, np.bool_)
     starts = np.searchsorted(offered, asked + least).tolist()
     times, requests = offered.tolist(), asked.tolist()
     taken = 0
     for i, start in enumerate(starts):
+        displaced[i] = taken > start
         taken = max(taken, start)
         if taken < len(times) and times[taken] - requests[i] <= most:
-            answer[i] = names[taken]
+            answer[i] = taken
             taken += 1
-    return answer
+    return answer, displaced
 
 
 def _transitions(values: Bools) -> Int64s:

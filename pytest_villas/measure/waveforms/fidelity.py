@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from pytest_villas.errors import SignalError, nearest
 from pytest_villas.measure.estimate import Estimate
-from pytest_villas.measure.waveforms.alignment import Aligned
+from pytest_villas.measure.waveforms.alignment import Aligned, checked_pairs
 from pytest_villas.measure.waveforms.channel import INCOMPLETE, ChannelFidelity
 from pytest_villas.measure.waveforms.comparison import Comparison, compare_pairs, compare_times, stamps_of
 from pytest_villas.measure.waveforms.levels import fit_levels
-from pytest_villas.measure.waveforms.place import Place, ranges
+from pytest_villas.measure.waveforms.place import Bools, Place, ranges
 from pytest_villas.measure.waveforms.resample import interpolate, interpolation_error, slope_of
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.measure.waveforms.waveform import Timing
@@ -87,6 +87,8 @@ def fidelity(
     (with its drift, where there is one beyond doubt), and the reference is read between its samples by a cubic spline.
     An nrmse below three times the error of that, and of the jitter of the stamps, cannot be judged.
 
+    A value that a sample of the response did not carry, by its `length`, is missing, as if that sample had been lost.
+
     Args:
         reference: what should have come.
         response: what came.
@@ -104,16 +106,68 @@ def fidelity(
     names = _names(reference, response, channels)
     absent = () if channels is not None else tuple(sorted(set(reference.names) ^ set(response.names)))
     stamps = stamps_of(reference, response, times)
+    pairs = None if match is None else checked_pairs(match, reference, response)
+    together: dict[bytes, tuple[Bools, list[str]]] = {}
+    for name in names:
+        rows = _carried(reference, response, name, pairs)
+        together.setdefault(rows.tobytes(), (rows, []))[1].append(name)
+    parts = [
+        _fidelity(reference, *_only(rows, response, stamps, pairs), of, search, doubt, absent) for rows, of in together.values()
+    ] or [_fidelity(reference, response, stamps, pairs, [], search, doubt, absent)]
+    # what was compared of the most complete channels was compared at all
+    fullest = min(parts, key=lambda part: part.missing.size)
+    judged = sorted((channel for part in parts for channel in part.channels), key=lambda channel: -channel.badness)
+    return replace(fullest, channels=tuple(judged))
+
+
+def _carried(reference: Samples, response: Samples, name: str, pairs: tuple[Int64s, Int64s] | None) -> Bools:
+    """Say which samples of the response have a value of that channel, if the reference has one there: bool, shape (m,).
+
+    What a message did not carry reads NaN, 0 or False, and is no answer.
+    """
+    carried: Bools = response.length > response.index(name)
+    if carried.all():
+        return carried
+    held = reference.length > reference.index(name)
+    if pairs is None:
+        return carried if held.any() else np.ones_like(carried)
+    carried[pairs[1][~held[pairs[0]]]] = True
+    return carried
+
+
+def _only(
+    rows: Bools, response: Samples, stamps: tuple[Int64s, Int64s], pairs: tuple[Int64s, Int64s] | None
+) -> tuple[Samples, tuple[Int64s, Int64s], tuple[Int64s, Int64s] | None]:
+    """Leave out samples of a response, of its stamps and of its pairs."""
+    if rows.all():
+        return response, stamps, pairs
+    if pairs is not None:
+        kept = rows[pairs[1]]
+        pairs = pairs[0][kept], (np.cumsum(rows) - 1)[pairs[1][kept]]
+    return response[rows], (stamps[0], stamps[1][rows]), pairs
+
+
+def _fidelity(
+    reference: Samples,
+    response: Samples,
+    stamps: tuple[Int64s, Int64s],
+    pairs: tuple[Int64s, Int64s] | None,
+    names: list[str],
+    search: tuple[float, float] | None,
+    doubt: str,
+    absent: tuple[str, ...],
+) -> Fidelity:
+    """Compare channels that all samples of the response have."""
     numeric = [name for name in names if _is_numeric(reference[name]) and reference[name].dtype == response[name].dtype]
     parts = [_rows(reference[name]) for name in numeric]
     x = np.concatenate([np.zeros((0, len(reference))), *parts])
     y = np.concatenate([np.zeros((0, len(response))), *(_rows(response[name]) for name in numeric)])
     ends = np.cumsum([0, *(len(part) for part in parts)]).tolist()
     groups = [slice(a, b) for a, b in pairwise(ends)]
-    if match is None:
+    if pairs is None:
         side = compare_times(reference, response, stamps, (x, y), search, groups)
     else:
-        side = compare_pairs(reference, response, match, stamps, (x, y), search, groups)
+        side = compare_pairs(reference, response, pairs, stamps, (x, y), search, groups)
     timing = dict(zip(numeric, side.each, strict=True))
     judged = []
     for name in names:
@@ -122,7 +176,6 @@ def fidelity(
         nrmse, gain, offset, lag, growth = (replace(estimate, doubt=doubt) for estimate in found[:5])
         kind = reference.signals[reference.index(name)].type
         judged.append(ChannelFidelity(name, kind, nrmse, gain, offset, lag, growth, *found[5:], *pair, side, doubt))
-    judged.sort(key=lambda channel: -channel.badness)
     delay, drift = _timing_estimates("fidelity", side.joint, len(response))
     aligned = side.aligned
     return Fidelity(tuple(judged), delay, drift, aligned.total, aligned.missing, aligned.extra, absent)
