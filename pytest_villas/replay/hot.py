@@ -2,9 +2,12 @@
 
 Until shortly before a deadline it sleeps, in an epoll that a timer ends; then it looks at the clock again and again, and at
 the link, so that it is not late by the time that waking up takes. How long before is `spin`: see `realtime.spin`; and so long
-it stays awake after it sent, unless something came: an answer that is there by then is not late either. It sleeps
-at least a third of the time all the same, though it may wake up late then: Linux stops a real-time process that never sleeps
-for 50 ms of every second [sched_rt_runtime_us].
+it stays awake after it sent, unless something came: an answer that is there by then is not late either.
+
+A fifth of the time it leaves to others all the same, counted by the processor time that it had: Linux stops a real-time process
+for 50 ms of a second in which ordinary ones starve [the fair server of Linux 6.8, before it sched_rt_runtime_us]. Where it
+has been awake for too long, it sleeps early in a period, in which it may wake up late without being late for the deadline;
+then whatever arrives meanwhile; and at last whatever is due.
 """
 
 from __future__ import annotations
@@ -28,10 +31,15 @@ _REPORT_NS = 50_000_000
 _DRAIN = 32
 """Messages sent or read between two looks at the other direction."""
 _NEVER = 1 << 62
-_AWAKE = 2
+_FLOOD_NS = 100_000_000
+"""How long the end waits for a peer that sends faster than we read."""
+_AWAKE = 4
 """How many times as long as it slept the loop may stay awake ..."""
-_CREDIT_NS = 50_000_000
-"""... and at most so long at a stretch."""
+_CREDIT_NS = 20_000_000
+"""... of which so much is kept for later."""
+_DEBT_NS = 10_000_000
+"""When it has been awake for so much longer it sleeps whatever arrives, and after twice as long whatever is due."""
+_NAP_S = 50e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,9 @@ def run(
     clock, send, receive, header = time.monotonic_ns, link.send, link.receive, ARRIVAL.pack
     keep, note = incoming.messages.append, incoming.arrivals.append
     index, received, shown, armed, complete = 0, 0, 0, 0, False
-    following, credit, woke, linger = due[0], _CREDIT_NS, clock(), 0
+    following, linger, closing = due[0], 0, _NEVER
+    budget = _Budget()
+    broke = budget.woke()
     timer, epoll = Timer(), select.epoll()
     wait, wake_at = epoll.poll, timer.set
     for watched in (timer.fileno(), control, *(each.fileno() for each in links)):
@@ -107,6 +117,10 @@ def run(
     try:
         while True:
             now = clock()
+            if now - broke > 2 * _DEBT_NS:
+                time.sleep(_NAP_S)
+                broke = budget.woke()
+                continue
             turn = index + _DRAIN
             while now >= following and index < turn:
                 refused[index] = not send(blob[offsets[index] : offsets[index + 1]])
@@ -114,12 +128,13 @@ def run(
                 index += 1
                 following = due[index] if index < count else _NEVER
                 linger = now + spin
+                closing = _NEVER if index < count else now + tail + _FLOOD_NS
                 now = clock()
             if now - shown > _REPORT_NS:
                 PROGRESS.pack_into(progress, 0, index, received, incoming.in_memory)
                 shown = now
                 events = wait(0)  # while it spins, nobody else looks at the other descriptors
-            elif (message := receive()) is not None:
+            elif now < closing and (message := receive()) is not None:
                 turn = received + _DRAIN
                 while message is not None:
                     note(header(message[0], len(message[1])))
@@ -135,23 +150,30 @@ def run(
                 if index == count and now >= until:
                     complete = True
                     break
-                if credit > now - woke:
-                    until -= spin
-                    if now < linger:
-                        continue
-                if until <= now:
+                if now < linger and now < broke + _DEBT_NS:
                     continue
+                until -= spin
+                if until <= now:
+                    if now < broke:
+                        continue
+                    # early, and no longer than it has to: it may wake up late without being late for the deadline
+                    until = min(until + spin // 2, now + (now - broke) // _AWAKE)
+                    if until <= now:
+                        continue
+                    if now - broke > _DEBT_NS:
+                        time.sleep((until - now) / 1e9)
+                        broke = budget.woke()
+                        continue
                 if until != armed:
                     wake_at(until)
                     armed = until
-                credit -= now - woke
                 events = wait(_REPORT_NS / 1e9)
-                woke = clock()
-                credit = min(credit + _AWAKE * (woke - now), _CREDIT_NS)
+                broke = budget.woke()
             for descriptor, _ in events:
                 if descriptor in dropping:
-                    while dropping[descriptor].receive() is not None and clock() < following:
-                        pass
+                    for _ in range(_DRAIN):
+                        if dropping[descriptor].receive() is None or clock() >= following:
+                            break
             if any(descriptor == control for descriptor, _ in events):
                 break
     except LinkError as error:
@@ -162,3 +184,19 @@ def run(
         timer.close()
     PROGRESS.pack_into(progress, 0, index, received, incoming.in_memory)
     return Sent(sent, refused, complete, broken)
+
+
+class _Budget:
+    """How long the loop may stay awake."""
+
+    def __init__(self) -> None:
+        self._slept = time.monotonic_ns() - time.thread_time_ns()
+        self._broke = time.monotonic_ns() + _CREDIT_NS
+
+    def woke(self) -> int:
+        """Count what was slept since the last time, and return until when to stay awake (monotonic ns)."""
+        now = time.monotonic_ns()
+        slept = now - time.thread_time_ns()
+        self._broke = min(self._broke + (_AWAKE + 1) * (slept - self._slept), now + _CREDIT_NS)
+        self._slept = slept
+        return self._broke

@@ -36,11 +36,11 @@ def claim() -> str:
 def spin(link: Link, period: int) -> int:
     """Return for how long before a deadline to stay awake where messages leave every `period` ns. Returns ns.
 
-    That takes a CPU which nobody else gets meanwhile, so only a part of the time does; none where there is a single CPU, which
-    the rig may need, nor where the link has threads of its own, which need one too.
+    That takes a CPU which nobody else gets meanwhile, so only a part of the time does, which the hot loop sees to; none where
+    there is a single CPU, which the rig may need, nor where the link has threads of its own, which need one too.
     """
     alone = len(os.sched_getaffinity(0)) < 2
-    return 0 if alone or _has_threads(link) else min(_SPIN_NS, period // 2)
+    return 0 if alone or _has_threads(link) else min(_SPIN_NS, period)
 
 
 @contextmanager
