@@ -33,7 +33,7 @@ DISTRIBUTIONS: Final = {
     "latency": "from when a sample was meant to be sent to its response",
     "send_lag": "how late the harness sent",
     "owd": "one-way delay: from the stamp that the response carries to its arrival",
-    "pdv": "one-way delay beyond the least one, the clocks' skew removed",
+    "pdv": "one-way delay beyond the least one",
     "ipdv": "one-way delay less that of the sample before; with a sign",
     "gap_received": "between arrivals",
     "gap_sent": "between origin stamps",

@@ -223,6 +223,29 @@ def test_skew_is_removed_from_the_variation_of_delay() -> None:
     assert float(found.pdv.max) == pytest.approx(MS // 2, rel=0.02)
 
 
+def test_a_queue_that_grows_is_no_skew_of_clocks_that_keep_together() -> None:
+    meant, sent, _ = stamps(20_000)
+    growing = sent + MS + np.rint((sent - sent[0]) * 500e-6).astype(np.int64)
+    for error in (1000, MS):
+        found = latency(meant, sent, growing, sent, clock=Clock("ptp", error))
+        assert float(found.pdv.max) == pytest.approx(9.7 * MS, rel=0.01)
+        assert outcome(found.pdv.p99 < "100 us") == outcome(found.pdv.max < "100 us") == "FAIL"
+    # what their error could make counts to both sides
+    assert outcome(latency(meant, sent, growing, sent, clock=Clock("ntp", 6 * MS)).pdv.max < "100 us") == "INCONCLUSIVE"
+    steady = latency(meant, sent, sent + MS, sent, clock=Clock("ptp", 1000)).pdv
+    assert steady.max < "3 us"
+    assert outcome(steady.max < "1 us") == "INCONCLUSIVE"
+
+
+def test_what_no_clock_can_do_is_not_removed_as_skew() -> None:
+    meant, sent, _ = stamps(20_000)
+    growing = sent + MS + np.rint((sent - sent[0]) * 500e-6).astype(np.int64)
+    found = latency(meant, sent, growing, sent, clock=Clock("unknown"))
+    assert found.pdv.max.of.inconclusive.startswith("the one-way delay grows by 500 ppm")
+    assert outcome(found.pdv.max < "100 us") == outcome(found.pdv.p50 < "1 h") == "INCONCLUSIVE"
+    assert float(found.pdv.max) == pytest.approx(9.7 * MS, rel=0.01)
+
+
 def test_responses_without_origin_stamp_leave_their_share_open() -> None:
     meant, sent, received = stamps()
     origin = sent.copy()

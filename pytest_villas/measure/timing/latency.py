@@ -25,6 +25,8 @@ COOL_DOWN: Final = 50 * ms
 
 # the filter of the jitter starts at 0 and has come within 1 % of where it belongs after this many differences
 _JITTER_SETTLED: Final = 80
+# ppm by which two clocks that nobody steers may differ: a crystal is good for 100, a poor or a hot one for a little more
+_GREATEST_SKEW: Final = 250
 
 Bools = npt.NDArray[np.bool_]
 
@@ -38,13 +40,13 @@ class Latency(Distribution):
     Attributes:
         send_lag: t_sent - t_meant: the harness's own quality; infinite for what was neither sent nor answered.
         owd: t_received - t_origin, VILLASnode's one-way delay.
-        pdv: owd - min(owd), the clocks' skew removed [RFC 5481].
+        pdv: owd - min(owd) [RFC 5481]; between clocks of unknown relation their skew is removed, as far as it can be theirs.
         ipdv: owd less that of the sample sent before; with a sign; not defined next to a loss [RFC 3393].
         gap_received: time between arrivals, in the order of arrival.
         gap_sent: time between the origin stamps of samples sent one after the other.
         jitter: the smoothed size of ipdv in the order of arrival, at the end of the run [RFC 3550 A.8].
         jitter_worst: its greatest value of the run, once its filter had settled.
-        skew: of the clocks, that was removed from `pdv`; exactly 0 for one clock.
+        skew: of the clocks; exactly 0 for one clock. A queue that grows steadily looks alike.
         note: how many samples were counted, and that warm-up and cool-down were left out.
     """
 
@@ -137,6 +139,7 @@ def latency(
     owd = replace(of_clock("owd", delays, own), floor=floor.owd if isinstance(floor, Latency) else None)
     round_trip = of_clock("latency", total, Clock() if one_clock else clock or Clock())
     drift = clocks.skew(kept.origin, kept.received) if own.relation != "same" else Estimate("clock skew", 0.0, "ppm")
+    variation, doubt = (owd.values, "") if own.bound is not None else _without_skew(owd.values, delays, kept, drift)
     jitter, worst = _jitter(delays, kept.received, invalid)
     steps = difference(delays[1:], delays[:-1])
     gaps = difference(kept.origin[1:], kept.origin[:-1])
@@ -155,9 +158,14 @@ def latency(
         span=span,
         send_lag=send_lag,
         owd=owd,
-        # differences of delays do not know how far the clocks are apart
+        # differences of delays do not know how far the clocks are apart, but feel it twice where it changes in between
         pdv=replace(
-            owd, what="pdv", values=_variation(owd.values, delays, kept, drift), error=0, inconclusive=inconclusive, floor=None
+            owd,
+            what="pdv",
+            values=_variation(variation),
+            error=2 * (own.bound or 0),
+            inconclusive=inconclusive or doubt,
+            floor=None,
         ),
         ipdv=of_own_stamps("ipdv", steps[steps != NO_TIME]),
         gap_received=of_own_stamps("gap_received", arrivals[1:] - arrivals[:-1]),
@@ -245,15 +253,21 @@ def _lost_in_place(values: Int64s, arrived: Bools) -> Int64s:
     return placed
 
 
-def _variation(one_way: Int64s, delays: Int64s, kept: _Stamps, drift: Estimate) -> Int64s:
-    """Return owd - min(owd) in the places of owd, the skew removed where it could be told."""
+def _without_skew(one_way: Int64s, delays: Int64s, kept: _Stamps, drift: Estimate) -> tuple[Int64s, str]:
+    """Return owd without the skew of two clocks that run freely, and why it cannot be theirs, where it cannot."""
+    if drift.status != "ok":
+        return one_way, ""
+    if abs(float(drift)) > _GREATEST_SKEW:
+        return one_way, f"the one-way delay grows by {drift}: a clock may be wrong by {_GREATEST_SKEW} ppm, the rest is delay"
     known = delays != NO_TIME
-    present = delays[known]
-    if present.size and drift.status == "ok":
-        present = clocks.remove_skew(present, kept.origin[known], float(drift))
     result = one_way.copy()
-    result[one_way != LOST] = present - present.min(initial=LOST)
-    return result
+    result[one_way != LOST] = clocks.remove_skew(delays[known], kept.origin[known], float(drift))
+    return result, ""
+
+
+def _variation(one_way: Int64s) -> Int64s:
+    """Return owd - min(owd) in the places of owd."""
+    return np.where(one_way == LOST, LOST, one_way - one_way.min(initial=LOST))
 
 
 def _jitter(delays: Int64s, received: Int64s, invalid: str) -> tuple[Estimate, Estimate]:
