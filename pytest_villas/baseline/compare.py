@@ -51,11 +51,26 @@ def figures_of(runs: Sequence[RunRecord], names: Sequence[str]) -> dict[str, lis
     return wanted
 
 
+def unsaid(runs: Sequence[RunRecord], name: str) -> str:
+    """Say how many of these runs have no such figure, and why the first of them has none; empty where all have it."""
+    without = [run for run in runs if _figure(run, name) is None]
+    if not without:
+        return ""
+    why = without[0].unsaid.get("ipdv" if name == "jitter" else name.rpartition("_")[0], "")
+    return f"{len(without)} of {len(runs)} runs have no {name.replace('_', ' ')}{f': {why}' if why else ''}"
+
+
 def compare(series: Series, runs: Sequence[RunRecord], margins: Mapping[str, float], before: str) -> dict[str, Verdict]:
     """Hold runs of the stimulus of a series against it. Returns a verdict for each figure; `before` says what it is compared with."""
     names = [name for name in margins if name != TUBE]
     now = figures_of(runs, names)
-    return {name: _compared(name, series.figures, now, margins[name], before) for name in names}
+    absent = {name: unsaid(runs, name) for name in names}
+    return {
+        name: unknown(name.replace("_", " "), margins[name], absent[name], len(runs))
+        if absent[name]
+        else _compared(name, series.figures, now, margins[name], before)
+        for name in names
+    }
 
 
 def unknown(what: str, margin: float, why: str, runs: int = 0) -> Verdict:

@@ -85,11 +85,15 @@ class Keeper:
 
     def _save(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
         from pytest_villas.baseline import golden, store  # noqa: PLC0415 - as the module says
-        from pytest_villas.baseline.compare import TUBE, figures_of  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.compare import TUBE, figures_of, unsaid  # noqa: PLC0415 - as the module says
         from pytest_villas.baseline.fingerprint import fingerprint  # noqa: PLC0415 - as the module says
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         earlier = self._read(path, log).saved if path.exists() else []
+        absent = [unsaid([run for _, run in log.runs], name) for name in margins if name != TUBE]
+        if any(absent):
+            log.problems.append(f"no baseline was saved: {'; '.join(filter(None, absent))}")
+            return
         try:
             series = []
             for stimulus, indices in _by_stimulus(log).items():

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pytest_villas.baseline.compare import DEFAULT, figures_of, unknown
+from pytest_villas.baseline.compare import DEFAULT, figures_of, unknown, unsaid
 from pytest_villas.cli.usage import Parser
 from pytest_villas.errors import ConfigError
 from pytest_villas.measure import Outcome, Verdict
@@ -92,6 +92,9 @@ def _verdicts(old: dict[int, list[RunRecord]], new: dict[int, list[RunRecord]], 
     both = sorted(old.keys() & new.keys())
     for name in DEFAULT:
         what = name.replace("_", " ")
+        if why := unsaid([run for block in both for run in (*old[block], *new[block])], name):
+            yield unknown(what, margin, why, len(both))
+            continue
         pairs = [(_median(old[block], name), _median(new[block], name)) for block in both]
         try:
             factor = paired([before for before, _ in pairs], [now for _, now in pairs])

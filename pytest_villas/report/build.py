@@ -61,6 +61,7 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
     span = float(meant[-1] - meant[0]) / 1e9 if meant.size > 1 else 0.0
     latency, floor = run.latency, run.latency.floor
     alone = quantiles(floor) if isinstance(floor, Distribution) else {} if floor is None else dict.fromkeys(QUANTILES, floor)
+    times = {"latency": latency, **{name: getattr(latency, name) for name in _TIMES}, **_wire(run)}
     return RunRecord(
         id=identity,
         test=test,
@@ -71,13 +72,14 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
         rate=(meant.size - 1) / span if span else None,
         stimulus=fingerprint(run.stimulus),
         delivery={name: getattr(run.delivery, name).value for name in _COUNTS},
-        times={"latency": quantiles(latency), **{name: quantiles(getattr(latency, name)) for name in _TIMES}, **_wire(run)},
+        times={name: quantiles(each) for name, each in times.items()},
+        unsaid={name: why for name, each in times.items() if (why := each.invalid or each.inconclusive)},
         line="" if run.wire is None else run.wire.line,
         line_problem="" if run.wire is None else run.wire.rig.invalid,
         wire_faults=run.capture.faults(),
         floor=dict(alone),
         floor_note=run.floor.note,
-        jitter=number(float(latency.jitter)),
+        jitter=_sure(latency.jitter),
         channels=[_channel(channel) for channel in run.fidelity.channels],
         note=latency.note,
         stamp=run.capture.stamp,
@@ -89,18 +91,15 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
     )
 
 
-def _wire(run: Run) -> dict[str, dict[str, Number]]:
+def _wire(run: Run) -> dict[str, Distribution]:
     wire = run.wire
-    if wire is None:
-        return {}
-    parts = {"wire_stimulus": wire.stimulus, "wire_response": wire.response, "rig_alone": wire.rig}
-    return {name: quantiles(times) for name, times in parts.items()}
+    return {} if wire is None else {"wire_stimulus": wire.stimulus, "wire_response": wire.response, "rig_alone": wire.rig}
 
 
 def quantiles(times: Distribution) -> dict[str, Number]:
-    """Return all quantiles of a distribution in ns, exact order statistics; none where it has no samples."""
+    """Return all quantiles of a distribution in ns, exact order statistics; none where it has no samples or says nothing."""
     values = times.values
-    if not values.size:
+    if not values.size or times.invalid or times.inconclusive:
         return {}
     ranks = {name: rank(q, values.size) for name, q in QUANTILES.items()}
     ordered = np.partition(values, sorted(set(ranks.values())))
@@ -129,8 +128,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def _sure(estimate: Estimate) -> Number:
-    """Return an estimate that is one: a delay that may be a period more or less is none."""
-    return number(float(estimate)) if estimate.status == "ok" else None
+    """Return an estimate that is one: a delay that may be a period more or less is none, nor is what stepped clocks made."""
+    return number(float(estimate)) if estimate.status == "ok" and not estimate.invalid else None
 
 
 def _channel(channel: ChannelFidelity) -> ChannelRecord:

@@ -90,6 +90,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
         delivery: counts by name; null where nobody could count.
         times: for latency, send_lag, owd, pdv, gap_received and gap_sent the quantiles (ns) by name, p50 to p9999, min and max;
             where it is known how long messages are on the wire, also for `wire_stimulus`, `wire_response`, and `rig_alone`.
+        unsaid: why there are none, by the same names, where the measurement failed or nobody can tell.
         line: what makes the times of the wire; `line_problem` says why the rest is not the rig's, if it is not.
         wire_faults: what was wrong on the wire: counts by name.
         floor: the same quantiles of the harness itself, measured without the rig; empty where it was not, `floor_note`
@@ -116,6 +117,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     stimulus: str = ""
     delivery: dict[str, int | None] = {}
     times: dict[str, dict[str, Number]] = {}
+    unsaid: dict[str, str] = {}
     floor: dict[str, Number] = {}
     floor_note: str = ""
     line: str = ""

@@ -130,7 +130,7 @@ def _count(counts: dict[str, int | None], name: str) -> str:
 def _latency(run: RunRecord) -> list[str]:
     times = run.times.get("latency", {})
     if not times:
-        return ["  latency   not known", *_wrapped(run.note)]
+        return ["  latency   not known", *_wrapped(run.unsaid.get("latency", "")), *_wrapped(run.note)]
     shown = ("p50", "p90", "p99", "max")
     lines = [f"  latency   {', '.join(f'{name} {_ns(times.get(name))}' for name in shown)}"]
     floor = ", ".join(f"{name} {_ns(run.floor.get(name))}" for name in shown) if run.floor else "not measured"
@@ -168,7 +168,8 @@ FAULTS: Final = {
 def _wire(run: RunRecord) -> list[str]:
     """Return what of the latency the wire took, and what was wrong on it."""
     lines, times = [], run.times
-    if rig := times.get("rig_alone"):
+    rig = times.get("rig_alone", {})
+    if rig or run.line_problem:
         ways = {"to the rig": times["wire_stimulus"], "back": times["wire_response"]}
         known = ", ".join(f"{_ns(way['p50'])} {name}" for name, way in ways.items() if way)
         lines.append(f"  wire      p50 {known}, at {run.line}")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import rig_files
 
-from pytest_villas.baseline.store import read
+from pytest_villas.baseline.compare import compare as compare_runs
+from pytest_villas.baseline.compare import figures_of
+from pytest_villas.baseline.store import Series, read
 from pytest_villas.report import record
 
 # the gap between arrivals is far above what the load of a machine does to its median
@@ -140,6 +142,16 @@ def test_replacing_a_baseline_wants_a_reason_and_keeps_it(project: pytest.Pytest
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*{FILE}: there is a baseline of * already (first): *--villas-baseline-reason=*"])
     assert (project.path / FILE).read_text() == before
+
+
+def test_a_figure_that_new_runs_do_not_have_is_inconclusive_with_the_reason() -> None:
+    known = [record.RunRecord(id="", test="", number=i, rig="", times={"latency": {"p99": 300_000}}) for i in range(8)]
+    stepped = [record.RunRecord(id="", test="", number=i, rig="", unsaid={"latency": "a clock was stepped"}) for i in range(8)]
+    series = Series(stimulus="", runs=8, figures=figures_of(known, ["latency_p99"]))
+    for now, expected in ((known, "PASS"), (stepped, "INCONCLUSIVE"), (known[1:] + stepped[:1], "INCONCLUSIVE")):
+        found = compare_runs(series, now, {"latency_p99": 0.1}, "before")["latency_p99"]
+        assert found.outcome.value == expected
+        assert expected == "PASS" or found.why.endswith("have no latency p99: a clock was stepped")
     save(project, "--villas-baseline-reason=new gateway").assert_outcomes(passed=1)
     assert [saved.reason for saved in read(project.path / FILE).saved] == ["first", "new gateway"]
 
@@ -163,6 +175,30 @@ def test_a_baseline_that_cannot_be_read_fails_the_test_and_is_not_overwritten(
     assert result.ret == 1
     result.stdout.fnmatch_lines([f"*{file}: {says}*"])
     assert file.read_text() == content
+
+
+def test_figures_of_runs_of_which_nothing_can_be_said_are_neither_saved_nor_compared(project: pytest.Pytester) -> None:
+    # so short a response does not tell which answer belongs to which sample
+    unknown = rig_files.QUICK.replace("[match]", '[match]\nby = "waveform"')
+    saved = ONCE.replace("assert runs.delivery.lost == 0", "assert runs")
+    project.makepyfile(test_kept=saved)
+    save(project).assert_outcomes(passed=1)
+    before = (project.path / FILE).read_text()
+    rig_files.write(project.path, quick=unknown)
+    result = save(project, "--villas-baseline-reason=why not")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*no baseline was saved: 1 of 1 runs have no gap received p50: insufficient_record: *"])
+    assert (project.path / FILE).read_text() == before
+
+
+def test_a_figure_that_new_runs_do_not_have_is_inconclusive_with_the_reason() -> None:
+    known = [record.RunRecord(id="", test="", number=i, rig="", times={"latency": {"p99": 300_000}}) for i in range(8)]
+    stepped = [record.RunRecord(id="", test="", number=i, rig="", unsaid={"latency": "a clock was stepped"}) for i in range(8)]
+    series = Series(stimulus="", runs=8, figures=figures_of(known, ["latency_p99"]))
+    for now, expected in ((known, "PASS"), (stepped, "INCONCLUSIVE"), (known[1:] + stepped[:1], "INCONCLUSIVE")):
+        found = compare_runs(series, now, {"latency_p99": 0.1}, "before")["latency_p99"]
+        assert found.outcome.value == expected
+        assert expected == "PASS" or found.why.endswith("have no latency p99: a clock was stepped")
 
 
 def test_a_test_that_fails_saves_no_baseline(project: pytest.Pytester) -> None:
@@ -277,3 +313,13 @@ def test_a_full_disk_leaves_the_old_baseline(project: pytest.Pytester) -> None:
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*the baseline could not be written: *No space left on device*"])
     assert (project.path / FILE).read_text() == before
+
+
+def test_a_figure_that_new_runs_do_not_have_is_inconclusive_with_the_reason() -> None:
+    known = [record.RunRecord(id="", test="", number=i, rig="", times={"latency": {"p99": 300_000}}) for i in range(8)]
+    stepped = [record.RunRecord(id="", test="", number=i, rig="", unsaid={"latency": "a clock was stepped"}) for i in range(8)]
+    series = Series(stimulus="", runs=8, figures=figures_of(known, ["latency_p99"]))
+    for now, expected in ((known, "PASS"), (stepped, "INCONCLUSIVE"), (known[1:] + stepped[:1], "INCONCLUSIVE")):
+        found = compare_runs(series, now, {"latency_p99": 0.1}, "before")["latency_p99"]
+        assert found.outcome.value == expected
+        assert expected == "PASS" or found.why.endswith("have no latency p99: a clock was stepped")

@@ -60,6 +60,15 @@ def test_few_pairs_cannot_tell(project: pytest.Pytester) -> None:
     assert "2 pairs: about 5 more pairs would decide" in done.stdout
 
 
+def test_runs_of_which_nothing_can_be_said_compare_nothing_and_the_reason_is_said(project: pytest.Pytester) -> None:
+    unpaired = rig_files.QUICK.replace("[match]", '[match]\nby = "waveform"')
+    rig_files.write(project.path, quick=unpaired, same=unpaired)
+    done = villas_rig(project, "ab", "--rig=quick", "--rig=same", "--pairs=1", "test_it.py")
+    assert done.returncode == 11, done.stdout + done.stderr
+    assert "INCONCLUSIVE: latency p99 relative to before <= 1.1" in done.stdout
+    assert "2 of 2 runs have no latency p99: insufficient_record" in done.stdout
+
+
 @pytest.mark.parametrize("rigs", [["--rig=quick"], ["--rig=quick", "--rig=quick"], []])
 def test_two_different_rigs_are_needed(project: pytest.Pytester, rigs: list[str]) -> None:
     done = villas_rig(project, "ab", *rigs, "test_it.py")
