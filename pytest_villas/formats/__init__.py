@@ -8,7 +8,7 @@ b'[{"sequence": 7, "data": [1.5, -2.0]}]'
 
 from pytest_villas.formats.codec import Batch, Codec, Decoded, MessageCodec, Rejection
 from pytest_villas.formats.messages import Messages, Payload
-from pytest_villas.formats.registry import Factory, codec, messages, names, register
+from pytest_villas.formats.registry import Factory, codec, messages, names, register, resolution
 
 __all__ = [
     "Batch",
@@ -23,4 +23,5 @@ __all__ = [
     "messages",
     "names",
     "register",
+    "resolution",
 ]

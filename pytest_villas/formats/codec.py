@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -72,8 +72,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class MessageCodec(ABC):
-    """The four methods of a `Codec`, for a format that knows how to write and read many messages at once."""
+    """The four methods of a `Codec`, for a format that knows how to write and read many messages at once.
 
+    Attributes:
+        resolution: ns of which the format keeps whole multiples of a time stamp, the rest is cut off; 0 where it keeps all.
+    """
+
+    resolution: ClassVar[int] = 0
     name: str
     signals: tuple[Signal, ...]
 

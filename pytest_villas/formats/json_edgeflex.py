@@ -21,6 +21,7 @@ from pytest_villas.formats.named import columns_by_name, milliseconds, read_mill
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
 from pytest_villas.samples import Samples, Signal
+from pytest_villas.units import ms
 
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -35,6 +36,7 @@ def make(name: str, signals: tuple[Signal, ...], options: Mapping[str, Any]) -> 
 class JsonEdgeflex(MessageCodec):
     """See the module."""
 
+    resolution = ms
     options: JsonOptions
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:

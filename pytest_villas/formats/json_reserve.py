@@ -24,6 +24,7 @@ from pytest_villas.formats.named import columns_by_name, milliseconds, read_mill
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
 from pytest_villas.samples import Samples, Signal, SignalType
+from pytest_villas.units import ms
 
 
 class Measurement(msgspec.Struct, gc=False):
@@ -56,6 +57,7 @@ def make(name: str, signals: tuple[Signal, ...], options: Mapping[str, Any]) -> 
 class JsonReserve(MessageCodec):
     """See the module."""
 
+    resolution = ms
     options: JsonOptions
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:

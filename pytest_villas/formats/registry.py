@@ -93,6 +93,11 @@ def register(name: str, factory: Factory) -> None:
     _FACTORIES[name] = factory
 
 
+def resolution(*codecs: Codec) -> int:
+    """Return to how many ns stamps are cut off that pass through all of these; codecs need not say it, 0 is for none."""
+    return max(int(getattr(codec, "resolution", 0)) for codec in codecs)
+
+
 def messages(codec: Codec, samples: Samples, *, per_message: int = 1, max_bytes: int = 1500) -> Messages:
     """Write messages that a real VILLASnode can take: it cuts off what is longer than 1500 bytes.
 

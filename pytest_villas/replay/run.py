@@ -24,6 +24,7 @@ from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.samples import NO_TIME, Int64s, Samples
+from pytest_villas.units import us
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Matching:
         bits: width of sequence numbers.
         tag, step, history: the signals of a rig with a clock of its own; see `[match]`.
         late_after: ns after which a response counts as lost.
+        resolution: ns of which those stamps are whole multiples, the rest was cut off; 0 where it was not.
         clock: that of the stamps which responses carry.
         warm_up, cool_down: ns that do not count for latency.
     """
@@ -45,6 +47,7 @@ class Matching:
     step: str | None = None
     history: tuple[str, ...] = ()
     late_after: int = 1_000_000_000
+    resolution: int = 0
     clock: Clock = field(default_factory=Clock)
     warm_up: int = 0
     cool_down: int = 0
@@ -128,7 +131,7 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
     meant, sent = capture.meant[lead:], capture.sent[lead:]
     match = matched(stimulus, sent, response, how)
     dropped = {"send_queue": capture.send_queue + int(capture.refused[lead:].sum()), "receive_queue": capture.receive_queue}
-    late_after = how.late_after
+    late_after, carried = how.late_after, match.of_stimulus(response.origin)
     return Timed(
         stimulus,
         response,
@@ -137,12 +140,26 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
             match, sent, response.received, t_max=late_after, rejected=len(exchange.rejected), dropped=dropped
         ),
         latency(
-            meant, sent, match.of_stimulus(response.received), match.of_stimulus(response.origin),
+            meant, sent, match.of_stimulus(response.received), carried,
             warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
-            unpaired=match.unknown,
+            unpaired=match.unknown, within=_within(stimulus.origin, carried, capture.clock_step, how.resolution),
         ),
         _split(exchange, how, match, response.received),
     )  # fmt: skip
+
+
+def _within(origin: Int64s, carried: Int64s, clock_step: int, resolution: int) -> int:
+    """Return how far the stamps that responses carry may be off, in ns, whatever their clock.
+
+    Those that come from a wall clock which was stepped during the run are off by that: those that are not our own, sent back.
+    """
+    known = carried != NO_TIME
+    off = origin[known] - carried[known]
+    return resolution + (abs(clock_step) if np.any((off < -_ROUNDED) | (off > resolution + _ROUNDED)) else 0)
+
+
+_ROUNDED = 1 * us
+"""How far formats that cut off stamps may be from where they would cut: they reckon in 64-bit floats."""
 
 
 def _apart(received: Int64s) -> Int64s:
@@ -194,9 +211,12 @@ def _answers(exchange: Exchange, how: Matching) -> npt.NDArray[np.bool_]:
     if lead == 0 or how.by == "waveform":
         return np.asarray(response.received >= exchange.capture.meant[lead])
     if how.by == "origin":
-        return np.asarray((response.origin == NO_TIME) | (response.origin >= exchange.stimulus.origin[lead]))
+        first = exchange.stimulus.origin[lead] - (how.resolution + _ROUNDED if how.resolution else 0)
+        return np.asarray((response.origin == NO_TIME) | (response.origin >= first))
+    # with all of the stimulus: numbers of the lead may come again after a wrap-around
+    everything = matched(exchange.stimulus, exchange.capture.sent, response, how)
     answers = np.ones(len(response), np.bool_)
-    answers[by_sequence(exchange.stimulus.sequence[:lead], response.sequence, bits=how.bits).response] = False
+    answers[everything.response[everything.stimulus < lead]] = False
     return answers
 
 
@@ -205,7 +225,9 @@ def matched(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -
     if how.tag is not None:
         return by_tag(stimulus.sequence, tags(response, how.tag), sent_at=sent, received_at=response.received)
     if how.by == "origin":
-        return by_origin(stimulus.origin, response.origin)
+        # what was cut off is between nothing and all of the resolution: half of it to either side of the middle
+        half = how.resolution // 2
+        return by_origin(stimulus.origin - half, response.origin, tolerance=half + _ROUNDED if half else 0)
     if how.by == "waveform":
         try:
             # by when samples were meant to be sent too: what tells periods apart must not be the jitter of our sending

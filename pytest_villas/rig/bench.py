@@ -124,7 +124,10 @@ class Rig:
 
     def _once(self, stimulus: Samples, reference: Samples | None) -> Run:
         folder = self.new_folder()
-        kept = Stored.of(self.process.file, rig=self.name, limits=self.limits, reference=reference, about=self.about)
+        kept = Stored.of(
+            self.process.file, rig=self.name, limits=self.limits, reference=reference, about=self.about,
+            resolution=self.process.resolution,
+        )  # fmt: skip
         try:
             came = self.process.exchange(stimulus, folder, self.progress, kept.matching())
         except RigError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_villas import formats
 from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError, nearest
 from pytest_villas.replay import capacity
 from pytest_villas.replay.capture import Capture
@@ -111,6 +112,11 @@ class RigProcess:
     def provides(self) -> frozenset[str]:
         """What `@pytest.mark.needs` may ask for: what the rig file adds, the kinds of the link's ends, and their formats."""
         return frozenset({*self.file.rig.provides, *words(self.file.link, self._writer.name, self._reader.name)})
+
+    @property
+    def resolution(self) -> int:
+        """To how many ns the formats of its link cut off time stamps; 0 where they do not."""
+        return formats.resolution(self._writer, self._reader)
 
     def _connect(self) -> None:
         """Wait until the rig faces us in both directions and, where it sends by itself, has sent something."""

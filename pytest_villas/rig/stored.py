@@ -47,6 +47,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
         limits: what the run is held against.
         about: the `test`, and by what the run is `impaired`, where it is.
         lead: how many samples of the stimulus come before the stimulus proper.
+        resolution: to how many ns time stamps were cut off on the way.
         rejected: index and reason of each message that could not be decoded.
     """
 
@@ -59,19 +60,27 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Any]
     about: dict[str, str] = {}
     lead: int = 0
+    resolution: int = 0
     rejected: list[tuple[int, str]] = []
 
     @classmethod
     def of(
-        cls, file: RigFile, *, rig: str, limits: Mapping[str, Any], reference: Samples | None, about: Mapping[str, str]
+        cls,
+        file: RigFile,
+        *,
+        rig: str,
+        limits: Mapping[str, Any],
+        reference: Samples | None,
+        about: Mapping[str, str],
+        resolution: int = 0,
     ) -> Stored:
-        """Take what counts from a rig file."""
+        """Take what counts from a rig file, and to how many ns its formats cut off time stamps."""
         kind: Literal["stimulus", "model", "given"] = "given" if reference is not None else "stimulus"
         if reference is None and file.reference.command:
             kind = "model"
         return cls(
             rig=rig, match=file.match, clock=file.clock, replay=file.replay, reference=kind,
-            limits=dict(limits), about=dict(about),
+            limits=dict(limits), about=dict(about), resolution=resolution,
         )  # fmt: skip
 
     def save(self, folder: Path, exchange: Exchange | None, reference: Samples | None) -> None:
@@ -100,6 +109,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
             step=match.step,
             history=match.history,
             late_after=duration(match.late_after),
+            resolution=self.resolution,
             clock=Clock(self.clock.relation, duration(self.clock.error)),
             warm_up=duration(self.replay.warm_up),
             cool_down=duration(self.replay.cool_down),

@@ -34,6 +34,7 @@ class Wireless:
 
     name: str
     file: RigFile
+    resolution: int = 0
 
     @property
     def stimulus_signals(self) -> Any:

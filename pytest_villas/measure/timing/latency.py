@@ -84,6 +84,7 @@ def latency(
     one_clock: bool = True,
     floor: Latency | int | None = None,
     unpaired: str = "",
+    within: int = 0,
 ) -> Latency:
     """Measure the latency of one run.
 
@@ -106,6 +107,8 @@ def latency(
             whatever `clock` is. Else the error of `clock` holds for it too.
         floor: the latency of the harness without a rig (measured alike), or one figure in ns.
         unpaired: why nobody knows which response answers which sample, if so: nothing is said of their times then.
+        within: how far t_origin may be off besides its clock, in ns: a format that keeps whole milliseconds, a clock that was
+            stepped during the run.
 
     Raises:
         SignalError: for arrays of unequal shapes, for stamps that are no integers, and for an absent t_meant.
@@ -121,8 +124,8 @@ def latency(
     span = int(np.ptp(kept.meant)) if kept.meant.size else 0
     invalid, inconclusive = _stepped(kept), unpaired if kept.meant.size else note
 
-    def of_own_stamps(what: str, values: Int64s) -> Distribution:
-        return Distribution(what=what, values=values, invalid=invalid, inconclusive=inconclusive, span=span)
+    def of_own_stamps(what: str, values: Int64s, error: int = 0) -> Distribution:
+        return Distribution(what=what, values=values, error=error, invalid=invalid, inconclusive=inconclusive, span=span)
 
     def of_clock(what: str, values: Int64s, other: Clock) -> Distribution:
         known = values[values != NO_TIME]
@@ -136,11 +139,12 @@ def latency(
             span=span,
         )
 
-    owd = replace(of_clock("owd", delays, own), floor=floor.owd if isinstance(floor, Latency) else None)
+    owd = of_clock("owd", delays, own)
+    owd = replace(owd, error=owd.error + within, floor=floor.owd if isinstance(floor, Latency) else None)
     round_trip = of_clock("latency", total, Clock() if one_clock else clock or Clock())
     drift = clocks.skew(kept.origin, kept.received) if own.relation != "same" else Estimate("clock skew", 0.0, "ppm")
     variation, doubt = (owd.values, "") if own.bound is not None else _without_skew(owd.values, delays, kept, drift)
-    jitter, worst = _jitter(delays, kept.received, invalid)
+    jitter, worst = _jitter(delays, kept.received, invalid, within)
     steps = difference(delays[1:], delays[:-1])
     gaps = difference(kept.origin[1:], kept.origin[:-1])
     arrivals = np.sort(kept.received[kept.arrived])
@@ -163,13 +167,13 @@ def latency(
             owd,
             what="pdv",
             values=_variation(variation),
-            error=2 * (own.bound or 0),
+            error=2 * (own.bound or 0) + within,
             inconclusive=inconclusive or doubt,
             floor=None,
         ),
-        ipdv=of_own_stamps("ipdv", steps[steps != NO_TIME]),
+        ipdv=of_own_stamps("ipdv", steps[steps != NO_TIME], within),
         gap_received=of_own_stamps("gap_received", arrivals[1:] - arrivals[:-1]),
-        gap_sent=of_own_stamps("gap_sent", gaps[gaps != NO_TIME]),
+        gap_sent=of_own_stamps("gap_sent", gaps[gaps != NO_TIME], within),
         jitter=jitter,
         jitter_worst=worst,
         skew=drift,
@@ -270,7 +274,7 @@ def _variation(one_way: Int64s) -> Int64s:
     return np.where(one_way == LOST, LOST, one_way - one_way.min(initial=LOST))
 
 
-def _jitter(delays: Int64s, received: Int64s, invalid: str) -> tuple[Estimate, Estimate]:
+def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int) -> tuple[Estimate, Estimate]:
     known = delays != NO_TIME
     order = np.argsort(received[known], kind="stable")
     sizes = np.abs(np.diff(delays[known][order])).astype(np.float64)
@@ -283,7 +287,8 @@ def _jitter(delays: Int64s, received: Int64s, invalid: str) -> tuple[Estimate, E
         return last, worst
     smoothed = list(accumulate(sizes.tolist(), lambda jitter, size: jitter + (size - jitter) / 16, initial=0.0))
     greatest = max(smoothed[_JITTER_SETTLED:])
+    doubt = f"origin stamps are off by up to {format_duration(within)}" if within else ""
     return (
-        Estimate("jitter", smoothed[-1], "ns", n=sizes.size, invalid=invalid),
-        Estimate("jitter_worst", greatest, "ns", n=sizes.size, invalid=invalid),
+        Estimate("jitter", smoothed[-1], "ns", n=sizes.size, invalid=invalid, doubt=doubt),
+        Estimate("jitter_worst", greatest, "ns", n=sizes.size, invalid=invalid, doubt=doubt),
     )
