@@ -62,7 +62,7 @@ def _rig(
     limits: dict[str, Any],
     log: TestLog,
 ) -> Iterator[Rig]:
-    from pytest_villas.rig.bench import Rig, as_it_came  # noqa: PLC0415
+    from pytest_villas.rig.bench import Rig, as_it_came
 
     if isinstance(rig_process, RigError):
         if rig_process in session.told:
@@ -121,8 +121,8 @@ def recording(pytestconfig: pytest.Config) -> Callable[[str], Samples]:
 
     It is looked for in `fixtures/recordings/` of the project, then in what is shipped.
     """
-    from pytest_villas import recordings  # noqa: PLC0415
-    from pytest_villas.rig.registry import find_recording  # noqa: PLC0415
+    from pytest_villas import recordings
+    from pytest_villas.rig.registry import find_recording
 
     return lambda name: recordings.open(find_recording(name, pytestconfig.rootpath))
 
@@ -139,10 +139,10 @@ def villas_node(pytestconfig: pytest.Config) -> Iterator[Callable[..., VillasNod
     With `--villas-node=PATH` each node runs in a real `villas-node` process of its own, which writes a log and its config to
     `.villas/runs/`. See docs/villas-node.md for what is different then.
     """
-    from pytest_villas.links.bench import NodeBench  # noqa: PLC0415
-    from pytest_villas.links.node import VillasNode  # noqa: PLC0415
-    from pytest_villas.rig.registry import find_fixture  # noqa: PLC0415
-    from pytest_villas.rig.villas_process import spin  # noqa: PLC0415
+    from pytest_villas.links.bench import NodeBench
+    from pytest_villas.links.node import VillasNode
+    from pytest_villas.rig.registry import find_fixture
+    from pytest_villas.rig.villas_process import spin
 
     session = pytestconfig.stash[SESSION]
     program = session.villas_node

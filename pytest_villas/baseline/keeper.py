@@ -61,7 +61,7 @@ class Keeper:
 
     def check(self, log: TestLog) -> None:
         """Raise ConfigError, before a test runs, where its baseline cannot be read or wants a reason to be replaced."""
-        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import store
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         if self.mode != "save" or not path.exists():
@@ -75,7 +75,7 @@ class Keeper:
 
     def finish(self, log: TestLog, declared: Mapping[str, float | str], environment: Environment) -> None:
         """Save or compare the runs of a test that passed. Raises LimitsNotKept where they are worse than before, or cannot tell."""
-        from pytest_villas.baseline.compare import margins_of  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline.compare import margins_of
 
         margins = margins_of(declared)
         if self.mode == "save":
@@ -84,9 +84,9 @@ class Keeper:
             self._compare(log, margins, environment)
 
     def _save(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
-        from pytest_villas.baseline import golden, store  # noqa: PLC0415 - as the module says
-        from pytest_villas.baseline.compare import TUBE, figures_of, unsaid  # noqa: PLC0415 - as the module says
-        from pytest_villas.baseline.fingerprint import fingerprint  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import golden, store
+        from pytest_villas.baseline.compare import TUBE, figures_of, unsaid
+        from pytest_villas.baseline.fingerprint import fingerprint
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         earlier = self._read(path, log).saved if path.exists() else []
@@ -117,8 +117,8 @@ class Keeper:
             log.problems.append(f"the baseline could not be written: {error}")
 
     def _compare(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> None:
-        from pytest_villas.measure import Outcome  # noqa: PLC0415 - as the module says
-        from pytest_villas.measure.verdict import told  # noqa: PLC0415 - as the module says
+        from pytest_villas.measure import Outcome
+        from pytest_villas.measure.verdict import told
 
         verdicts = [told(None, verdict, f"baseline {name}") for name, verdict in self._verdicts(log, margins, environment)]
         bad = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
@@ -128,9 +128,9 @@ class Keeper:
             raise LimitsNotKept("\n".join([held, *lines]), failed=any(verdict.outcome is Outcome.FAIL for verdict in bad))
 
     def _verdicts(self, log: TestLog, margins: Mapping[str, float], environment: Environment) -> Iterable[tuple[str, Verdict]]:
-        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
-        from pytest_villas.baseline.compare import TUBE, compare, unknown  # noqa: PLC0415 - as the module says
-        from pytest_villas.baseline.fingerprint import differences, fingerprint  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import store
+        from pytest_villas.baseline.compare import TUBE, compare, unknown
+        from pytest_villas.baseline.fingerprint import differences, fingerprint
 
         path = store.path_of(self.folder, log.rig.name, log.case)
         why, stored = "", None
@@ -164,8 +164,8 @@ class Keeper:
             )
 
     def _golden(self, path: Path, series: Series, log: TestLog, indices: list[int], rtol: float) -> Iterable[Verdict]:
-        from pytest_villas.baseline import golden  # noqa: PLC0415 - as the module says
-        from pytest_villas.measure import Outcome, Verdict  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import golden
+        from pytest_villas.measure import Outcome, Verdict
 
         if not series.golden:
             yield Verdict(
@@ -177,7 +177,7 @@ class Keeper:
             yield from golden.judge(response, log.runs[index][0], rtol=rtol)
 
     def _read(self, path: Path, log: TestLog) -> Baseline:
-        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import store
 
         stored = store.read(path)
         if (stored.test, stored.rig) != (log.case, log.rig.name):
@@ -195,7 +195,7 @@ class Keeper:
             modules: test files that were collected; of others nothing is known while they exist.
             root: of the project.
         """
-        from pytest_villas.baseline import store  # noqa: PLC0415 - as the module says
+        from pytest_villas.baseline import store
 
         known, seen = set(cases), set(modules)
         for rig in rigs:

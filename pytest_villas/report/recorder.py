@@ -66,9 +66,9 @@ class Recorder:
     @contextmanager
     def recording(self, item: pytest.Item, name: str, file: RigFile, path: Path, scheduling: str) -> Iterator[TestLog]:
         """Record what a test does with this rig, and every verdict that it asks for."""
-        from pytest_villas.measure.verdict import doubted_by, heard_by  # noqa: PLC0415
-        from pytest_villas.report.log import TestLog  # noqa: PLC0415
-        from pytest_villas.report.rigs import rig_record, secrets_of  # noqa: PLC0415
+        from pytest_villas.measure.verdict import doubted_by, heard_by
+        from pytest_villas.report.log import TestLog
+        from pytest_villas.report.rigs import rig_record, secrets_of
 
         if name not in self._rigs:
             self._rigs[name] = rig_record(name, file, path, scheduling)
@@ -97,9 +97,9 @@ class Recorder:
         self._phases.clear()
 
     def _finish_test(self, report: pytest.TestReport, config: pytest.Config) -> None:
-        from pytest_villas.report import elsewhere, junit  # noqa: PLC0415
-        from pytest_villas.report.blackbox import pictures  # noqa: PLC0415
-        from pytest_villas.report.collect import attach  # noqa: PLC0415
+        from pytest_villas.report import elsewhere, junit
+        from pytest_villas.report.blackbox import pictures
+        from pytest_villas.report.collect import attach
 
         assert self.log is not None
         runs = [run for run, _ in self.log.runs]
@@ -112,8 +112,8 @@ class Recorder:
         attach(parcel, report)
 
     def _packed(self) -> Parcel:
-        from pytest_villas.report.blackbox import leave  # noqa: PLC0415
-        from pytest_villas.report.collect import pack, store  # noqa: PLC0415
+        from pytest_villas.report.blackbox import leave
+        from pytest_villas.report.collect import pack, store
 
         assert self.log is not None
         log, self.log = self.log, None
@@ -131,7 +131,7 @@ class Recorder:
         return [path for path in self.reports if path.suffix == ".jsonl"]
 
     def _begin(self, path: Path) -> None:
-        from pytest_villas.report import events  # noqa: PLC0415
+        from pytest_villas.report import events
 
         try:
             events.begin(path)
@@ -142,7 +142,7 @@ class Recorder:
         """Tell whoever follows the session in a file what happens."""
         if not self._streams or self._mute:
             return
-        from pytest_villas.report import events  # noqa: PLC0415
+        from pytest_villas.report import events
 
         for path in self._streams:
             try:
@@ -156,7 +156,7 @@ class Recorder:
     def take(self, report: Any) -> None:
         """Take a test that finished here or in another process."""
         if not self.worker and hasattr(report, "villas"):
-            from pytest_villas.report.collect import detach  # noqa: PLC0415
+            from pytest_villas.report.collect import detach
 
             parcel = detach(report)
             if parcel is not None:
@@ -165,7 +165,7 @@ class Recorder:
     def describe_suite(self, plugins: Iterable[object]) -> None:
         """Give JUnit XML, where pytest writes it, the properties of the session."""
         if self.parcels and not self.worker:
-            from pytest_villas.report.junit import add_to_suite  # noqa: PLC0415
+            from pytest_villas.report.junit import add_to_suite
 
             try:
                 add_to_suite(plugins, self.session())
@@ -182,7 +182,7 @@ class Recorder:
 
     def session(self) -> SessionRecord:
         """Return all that is known by now."""
-        from pytest_villas.report.record import SessionRecord  # noqa: PLC0415
+        from pytest_villas.report.record import SessionRecord
 
         rigs = {parcel.rig.name: parcel.rig for parcel in self.parcels}
         return SessionRecord(
@@ -199,7 +199,7 @@ class Recorder:
     @cached_property
     def environment(self) -> Environment:
         """This machine and its software."""
-        from pytest_villas.report.environment import environment  # noqa: PLC0415
+        from pytest_villas.report.environment import environment
 
         return environment(self.root)
 

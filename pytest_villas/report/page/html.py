@@ -45,9 +45,9 @@ def check(path: Path) -> None:
 def render(session: SessionRecord, root: Path) -> str:
     """Return the page. `root` is what the folders of runs are relative to."""
     _needed()
-    import jinja2  # noqa: PLC0415 - an extra
+    import jinja2
 
-    from pytest_villas.report.page import view  # noqa: PLC0415
+    from pytest_villas.report.page import view
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     views = view.runs(session, root)
@@ -67,9 +67,9 @@ def render(session: SessionRecord, root: Path) -> str:
 
 @cache
 def _plotly() -> str:
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an extra
+    from plotly.offline import get_plotlyjs
 
-    from pytest_villas.report.page.payload import compressed  # noqa: PLC0415
+    from pytest_villas.report.page.payload import compressed
 
     return compressed(get_plotlyjs().encode())
 
