@@ -24,7 +24,7 @@ from pytest_villas.measure.verdict import Outcome, Verdict, told
 Limit: TypeAlias = "float | str | Count"
 """A number in the unit of the measure, text with a unit (``"2 ms"``, ``"1 %"``), or another exact count."""
 
-_OPERATORS: Final = {
+OPERATORS: Final = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -32,6 +32,7 @@ _OPERATORS: Final = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+"""What each comparison asks."""
 
 
 class Measure:
@@ -107,6 +108,7 @@ class Estimate(Measure):
         interval: lower and upper bound, where they are not symmetric.
         confidence: of that interval; else it follows from k for a normal distribution.
         invalid: what makes the measurement invalid, if anything: INVALID.
+        harness: what the harness has of it without a rig: a limit below is INVALID.
         doubt: why what it was held against may be wrong, if so: then nothing is a FAIL, but INCONCLUSIVE.
     """
 
@@ -123,6 +125,7 @@ class Estimate(Measure):
     confidence: float | None = None
     invalid: str = ""
     doubt: str = ""
+    harness: float | None = None
 
     @property
     def lower(self) -> float:
@@ -154,9 +157,12 @@ class Estimate(Measure):
             return Outcome.INCONCLUSIVE, f"{self.status}: {self.why}" if self.why else self.status
         if math.isnan(self.value) or math.isnan(self.lower) or math.isnan(self.upper):
             return Outcome.INCONCLUSIVE, self.why or "it is not a number"
+        if self.harness is not None and limit < self.harness:
+            takes = format_value(self.harness, self.unit)
+            return Outcome.INVALID, f"the harness itself has {takes}: a limit below its floor cannot be judged"
         if self.floor is not None and not limit >= self.floor:
             return Outcome.INCONCLUSIVE, f"no limit below {format_value(self.floor, self.unit)} can be judged here"
-        holds = [_OPERATORS[comparison](end, limit) for end in (self.lower, self.value, self.upper)]
+        holds = [OPERATORS[comparison](end, limit) for end in (self.lower, self.value, self.upper)]
         if all(holds):
             return Outcome.PASS, self.why
         if not any(holds):
@@ -174,7 +180,7 @@ class Estimate(Measure):
         confidence = self.confidence if self.interval or exact else math.erf(self.k / math.sqrt(2))
         return Estimate(
             f"abs({self.what})", abs(self.value), self.unit, 0.0, self.k, self.n, self.floor, self.status, self.why,
-            None if exact else (low, sizes[1]), confidence, self.invalid, self.doubt,
+            None if exact else (low, sizes[1]), confidence, self.invalid, self.doubt, self.harness,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -216,7 +222,7 @@ class Count(Measure):
             why = source.why or "it could not be counted"
             return Verdict(Outcome.INCONCLUSIVE, self.what, number, comparison, float(self), n=self.n, why=why)
         low, high = self.value, self.value if self.most is None else self.most
-        holds = [bool(_OPERATORS[comparison](value, exact)) for value in (low, min(max(low, exact), high), high)]
+        holds = [bool(OPERATORS[comparison](value, exact)) for value in (low, min(max(low, exact), high), high)]
         outcome = Outcome.PASS if all(holds) else Outcome.INCONCLUSIVE if any(holds) else Outcome.FAIL
         value = float(low)
         return Verdict(outcome, self.what, number, comparison, value, value, float(high), self.n, why=self.why)

@@ -130,7 +130,9 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
         response = response.replace(received=_apart(response.received))
     meant, sent = capture.meant[lead:], capture.sent[lead:]
     match = matched(stimulus, sent, response, how)
-    dropped = {"send_queue": capture.send_queue + int(capture.refused[lead:].sum()), "receive_queue": capture.receive_queue}
+    # what was never sent, in a replay that was stopped, did not leave us either
+    kept_back = int(np.count_nonzero(capture.refused[lead:] | (sent == NO_TIME)))
+    dropped = {"send_queue": capture.send_queue + kept_back, "receive_queue": capture.receive_queue}
     late_after, carried = how.late_after, match.of_stimulus(response.origin)
     return Timed(
         stimulus,
@@ -143,6 +145,7 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
             meant, sent, match.of_stimulus(response.received), carried,
             warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
             unpaired=match.unknown, within=_within(stimulus.origin, carried, capture.clock_step, how.resolution),
+            dropped=sum(dropped.values()),
         ),
         _split(exchange, how, match, response.received),
     )  # fmt: skip

@@ -131,7 +131,7 @@ def test_t_max_wants_times() -> None:
 def test_losses_are_placed_as_far_as_somebody_counted() -> None:
     match = by_sequence(np.arange(10), np.arange(4))
     found = delivery(match, dropped={"send_queue": 2, "receive_queue": 0}, rejected=1)
-    assert found.lost == 6
+    assert int(found.lost) == 6
     assert found.where["send_queue"] == 2
     assert found.where["receive_queue"] == 0
     assert found.where["unknown"] == 4
@@ -139,6 +139,24 @@ def test_losses_are_placed_as_far_as_somebody_counted() -> None:
     assert "nobody counts what the rig drops" in str(found.where["rig"] == 0)
     assert found.rejected == 1
     assert (delivery(match, rejected=None).rejected == 0).outcome is Outcome.INCONCLUSIVE
+
+
+def test_losses_of_our_own_queues_are_no_fail_and_the_rest_may_be() -> None:
+    arrived = [i for i in range(1000) if not 100 <= i < 110]
+    match = by_sequence(np.arange(1000), np.array(arrived))
+    for place in ("send_queue", "receive_queue"):
+        ours = delivery(match, dropped={place: 10})
+        for verdict in (
+            ours.lost == 0, ours.lost > 0, ours.loss_ratio <= 0, ours.loss_periods == 0, ours.longest_loss <= 3, ours.received == 1000,
+        ):  # fmt: skip
+            assert verdict.outcome is Outcome.INVALID, verdict
+            assert verdict.why == "10 of the lost samples were dropped by our own queues, or never sent"
+        assert ours.lost <= 10
+    some = delivery(match, dropped={"send_queue": 4})
+    assert (some.lost == 0).outcome is (some.loss_ratio <= "0.5 %").outcome is Outcome.FAIL
+    assert (some.lost <= 6).outcome is (some.longest_loss <= 2).outcome is Outcome.INVALID
+    assert (some.longest_loss <= 1).outcome is Outcome.FAIL
+    assert (delivery(match, dropped={"link": 10}).lost == 0).outcome is Outcome.FAIL
 
 
 def test_an_unknown_place_is_refused() -> None:

@@ -174,7 +174,7 @@ def test_a_response_before_its_stimulus_is_no_measurement() -> None:
     for verdict in (found.p50 < "1 s", found.p50 > 0, found.max < "1 s", found.mean < "1 s", found.owd.p99 < "1 s"):
         assert verdict.outcome is Outcome.INVALID
         assert "before its stimulus" in verdict.why
-    assert outcome(found.deadline_miss("1 s").count == 0) == "INCONCLUSIVE"
+    assert outcome(found.deadline_miss("1 s").count == 0) == "INVALID"
 
 
 def test_a_clock_that_was_set_back_while_sending_is_no_measurement() -> None:
@@ -282,6 +282,71 @@ def test_a_limit_below_the_floor_of_the_harness_is_invalid() -> None:
     assert outcome(latency(meant, sent, received, floor=run(100)).p99 < "2 ms") == "INCONCLUSIVE"
     lossy = latency(meant, sent, np.full_like(sent, NO_TIME))
     assert outcome(latency(meant, sent, received, floor=lossy).p99 < "2 ms") == "INVALID"
+
+
+def late_every_50th(by: int, n: int = 5000) -> Int64s:
+    return np.where(np.arange(n) % 50 == 0, by, 0)
+
+
+def test_a_deadline_that_the_harness_misses_by_itself_is_no_misses_of_the_rig() -> None:
+    meant = EPOCH + np.arange(5000) * 10 * MS
+    sent = meant + late_every_50th(3 * MS)
+    floor = latency(meant, sent, sent + 100_000)
+    missed = latency(meant, sent, sent + 200_000, floor=floor).deadline_miss("2 ms")
+    for measure in (missed.count, missed.longest):
+        assert outcome(measure <= 0) == outcome(measure <= 3) == "INVALID"
+    # the send lag alone, without a floor
+    lagging = latency(meant, sent, sent + 200_000).deadline_miss("2 ms")
+    assert outcome(lagging.count <= 0) == outcome(lagging.longest <= 0) == "INVALID"
+    assert outcome(latency(meant, meant, sent, floor=MS).deadline_miss("2 ms").count <= 0) == "FAIL"
+
+
+def test_what_the_harness_does_to_the_variation_of_delay_is_not_held_against_the_rig() -> None:
+    meant = EPOCH + np.arange(5000) * 10 * MS
+    stalled = meant + late_every_50th(3 * MS)
+    floor = latency(meant, meant, stalled + 100_000)
+    found = latency(meant, meant, stalled + 200_000, floor=floor)
+    for verdict in (
+        found.pdv.p99 <= "1 ms",
+        found.ipdv.max <= "1 ms",
+        found.ipdv.min >= "-1 ms",
+        found.gap_received.max <= "12 ms",
+        found.gap_received.min >= "8 ms",
+        found.jitter_worst <= "100 us",
+    ):
+        assert verdict.outcome is Outcome.INVALID, verdict
+        assert "the harness itself" in verdict.why
+    assert found.gap_received.max <= "14 ms"
+    assert found.ipdv.min >= "-4 ms"
+    quiet = latency(meant, meant, meant + 100_000)
+    blamed = latency(meant, meant, stalled + 200_000, floor=quiet)
+    for verdict in (blamed.pdv.p99 <= "1 ms", blamed.ipdv.max <= "1 ms", blamed.jitter_worst <= "100 us"):
+        assert verdict.outcome is Outcome.FAIL, verdict
+    # what was sent with a gap comes with one
+    late = latency(meant, stalled, stalled + 200_000)
+    assert outcome(late.gap_received.max <= "12 ms") == "INVALID"
+    assert outcome(late.gap_received.max <= "9 ms") == "FAIL", "it was not meant to keep that"
+
+
+def test_a_limit_on_the_mean_is_held_against_the_mean_of_the_floor() -> None:
+    meant = EPOCH + np.arange(5000) * 10 * MS
+    stalled = meant + late_every_50th(50 * MS)
+    floor = latency(meant, meant, stalled + 100_000)
+    assert outcome(latency(meant, meant, stalled + 200_000, floor=floor).mean <= "0.5 ms") == "INVALID"
+
+
+def test_what_our_own_queues_dropped_is_of_unknown_time_and_no_fail() -> None:
+    meant, sent, received = stamps()
+    received[1000:1100] = NO_TIME
+    found = latency(meant, sent, received, dropped=100)
+    for verdict in (found.p99 < "2 ms", found.max < "2 ms", found.owd.p99 < "2 ms", found.mean < "2 ms"):
+        assert verdict.outcome is Outcome.INVALID, verdict
+        assert "100 samples were dropped by our own queues" in verdict.why
+    assert outcome(found.deadline_miss("2 ms").share <= "1 %") == "INVALID"
+    assert outcome(found.deadline_miss("2 ms").count <= 50) == "INVALID"
+    assert found.p50 < "2 ms"
+    assert outcome(found.p50 < "1 ms") == outcome(found.max < "1 ms") == "FAIL"
+    assert outcome(latency(meant, sent, received, dropped=20).max < "2 ms") == "FAIL"
 
 
 def test_a_stimulus_that_never_left_our_queue_is_the_harness_fault() -> None:

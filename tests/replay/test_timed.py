@@ -15,7 +15,7 @@ from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.replay import Exchange
 from pytest_villas.replay.run import Matching, Timed, timed
-from pytest_villas.samples import Int64s
+from pytest_villas.samples import NO_TIME, Int64s
 from pytest_villas.units import ms, us
 
 START = 1_795_419_350_123_456_789
@@ -80,3 +80,18 @@ def test_a_wall_clock_that_was_stepped_counts_as_an_error_of_stamps_that_are_not
     assert found.owd.max < "6 ms"
     echoed = measured(replace(came, capture=stepped)).latency
     assert echoed.owd.max < "4.1 ms"
+
+
+@pytest.mark.parametrize("how", ["refused", "stopped", "received"])
+def test_what_never_left_us_or_was_dropped_on_our_side_is_not_held_against_the_rig(how: str) -> None:
+    came = exchange(np.arange(5000) * ms)
+    gone = np.arange(5000) >= 4000
+    facts = {
+        "refused": {"refused": gone},
+        "stopped": {"sent": np.where(gone, NO_TIME, came.sent), "complete": False},
+        "received": {"receive_queue": 1000},
+    }
+    capture = replace(came.capture, **facts[how])  # type: ignore[arg-type]  # each of its own type
+    found = measured(replace(came, response=came.response[~gone], capture=capture))
+    for verdict in (found.delivery.lost == 0, found.delivery.loss_ratio <= "1 %", found.latency.p99 < "1 ms"):
+        assert outcome(verdict) == "INVALID"

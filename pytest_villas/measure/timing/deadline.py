@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +59,8 @@ class Share(Measure):
             towards = high if high.k <= number * high.n else low if low.k > number * low.n else None
             more = more_samples(towards, number, sure) if towards is not None else None
         outcome = MIRROR[outcome] if comparison in {">", ">="} else outcome
-        return Verdict(
-            outcome, self.what, number, comparison, float(self), low.lower, high.upper, n, sure, "1", why, n / tau, more
+        return self.of.excused(
+            Verdict(outcome, self.what, number, comparison, float(self), low.lower, high.upper, n, sure, "1", why, n / tau, more)
         )
 
     def __float__(self) -> float:
@@ -71,6 +71,26 @@ class Share(Measure):
     def __repr__(self) -> str:
         """Say name and value."""
         return f"<{self.what}: {format_value(float(self), '1')}, n = {len(self.of)}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Misses(Count):
+    """How many samples missed a deadline, or how many in a row; asked of a deadline that the harness itself keeps.
+
+    That is a question about the quantile that at most so many samples exceed.
+    """
+
+    of: Distribution = field(kw_only=True)
+    deadline: float = field(kw_only=True)
+
+    def judge(self, comparison: str, limit: Limit) -> Verdict:
+        """See `Count.judge`; INVALID where the deadline is below the floor, or the stimulus was sent too late for it."""
+        verdict = Count.judge(self, comparison, limit)
+        if self.n and not math.isnan(verdict.limit):
+            objection = self.of.objection(self.deadline, min(max(1 - verdict.limit / self.n, 0.0), 1.0))
+            if objection is not None:
+                return replace(verdict, outcome=objection[0], why=objection[1])
+        return self.of.excused(verdict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +118,9 @@ def deadline_miss(of: Distribution, deadline: str | float) -> DeadlineMiss:
     count = None if why else int(np.count_nonzero(misses))
     longest = None if why else longest_run(misses)
     return DeadlineMiss(
-        Share(of, limit), Count(f"{what}: misses", count, why, len(of)), Count(f"{what}: misses in a row", longest, why, len(of))
+        Share(of, limit),
+        Misses(f"{what}: misses", count, why, len(of), of=of, deadline=limit),
+        Misses(f"{what}: misses in a row", longest, why, len(of), of=of, deadline=limit),
     )
 
 

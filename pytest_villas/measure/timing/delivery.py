@@ -4,24 +4,65 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import SignalError, nearest
-from pytest_villas.measure.estimate import Count, Estimate
+from pytest_villas.measure.estimate import OPERATORS, Count, Estimate, Limit
 from pytest_villas.measure.timing.clock import difference
 from pytest_villas.measure.timing.deadline import runs
 from pytest_villas.measure.timing.matching import Match
+from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.samples import Int64s
 from pytest_villas.units import duration, format_duration
 
 PLACES: Final = ("send_queue", "receive_queue", "link", "rig")
 """Where a loss can happen that somebody counts; the rest is ``"unknown"``."""
 
+_OURS: Final = ("send_queue", "receive_queue")
+
 _NO_ORDER: Final = "pairing by waveform cannot tell: responses carry neither number nor stamp"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OfLosses(Count):
+    """A count that rests on losses, of which our own queues made some: no rig is blamed for these.
+
+    Attributes:
+        ours: how many they made.
+        without: what the count would be without them, at best.
+    """
+
+    ours: int = field(default=0, kw_only=True)
+    without: float = field(default=0, kw_only=True)
+
+    def judge(self, comparison: str, limit: Limit) -> Verdict:
+        """See `Count.judge`; INVALID where what our own queues dropped decides."""
+        return _excused(Count.judge(self, comparison, limit), self.ours, self.without)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LossRatio(Estimate):
+    """As `OfLosses`, for a ratio."""
+
+    ours: int = field(default=0, kw_only=True)
+    without: float = field(default=0, kw_only=True)
+
+    def judge(self, comparison: str, limit: Limit) -> Verdict:
+        """See `Estimate.judge`; INVALID where what our own queues dropped decides."""
+        return _excused(Estimate.judge(self, comparison, limit), self.ours, self.without)
+
+
+def _excused(verdict: Verdict, ours: int, without: float) -> Verdict:
+    holds = OPERATORS[verdict.comparison](without, verdict.limit)
+    if not ours or verdict.outcome not in {Outcome.PASS, Outcome.FAIL} or holds is (verdict.outcome is Outcome.PASS):
+        return verdict
+    return replace(
+        verdict, outcome=Outcome.INVALID, why=f"{ours} of the lost samples were dropped by our own queues, or never sent"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -85,7 +126,8 @@ def delivery(
         t_received: when each response arrived, int64 ns, shape (match.responses,); only needed with `t_max`.
         t_max: a response later than this counts as lost; ns or text; None waits for ever.
         rejected: how many payloads could not be decoded; None where nobody counted.
-        dropped: how many samples were dropped at some of `PLACES`, by those who counted there.
+        dropped: how many samples were dropped at some of `PLACES`, by those who counted there. Queues are ours: where what
+            they dropped decides, a limit on losses is INVALID.
 
     Raises:
         SignalError: for `t_max` without times, times of other shapes, and unknown places.
@@ -112,24 +154,33 @@ def delivery(
     def of_stimulus(what: str, value: int, reason: str = why) -> Count:
         return Count(what, None if reason else value, reason, match.sent)
 
+    ours = min(sum(dropped.get(place, 0) for place in _OURS), lost - late)
+    longest = int(periods.max(initial=0))
+
+    def of_losses(what: str, value: int, without: int, reason: str = why) -> Count:
+        return OfLosses(what, None if reason else value, reason, match.sent, ours=ours, without=without)
+
     overtaken, extent = (0, 0) if vague else _reordering(stimulus)
     unclear = nothing or (_NO_ORDER if vague else "")
-    losses = of_stimulus("lost", lost)
+    losses = of_losses("lost", lost, lost - ours)
     return Delivery(
         sent=Count("sent", match.sent),
-        received=of_stimulus("received", stimulus.size, "" if nothing else why),
+        received=of_losses("received", stimulus.size, stimulus.size + ours, "" if nothing else why),
         lost=losses,
         late=of_stimulus("late", late),
-        loss_ratio=Estimate(
+        loss_ratio=LossRatio(
             "loss_ratio",
             lost / match.sent if match.sent else math.nan,
             "1",
             n=match.sent,
             status="no_information" if why else "ok",
             why=why,
+            ours=ours,
+            without=(lost - ours) / match.sent if match.sent else math.nan,
         ),
-        loss_periods=of_stimulus("loss_periods", periods.size),
-        longest_loss=of_stimulus("longest_loss", int(periods.max(initial=0))),
+        loss_periods=of_losses("loss_periods", periods.size, max(periods.size - ours, 0)),
+        # the longest is shortest where ours are spread over it
+        longest_loss=of_losses("longest_loss", longest, -(-max(longest - ours, 0) // (ours + 1))),
         duplicates=of_stimulus("duplicates", int(np.count_nonzero(~match.first)), unclear),
         reordered=of_stimulus("reordered", overtaken, unclear),
         reorder_extent=of_stimulus("reorder_extent", extent, unclear),

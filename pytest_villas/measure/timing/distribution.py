@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
 
-from pytest_villas.measure.estimate import Limit, Measure, read_limit
+from pytest_villas.measure.estimate import OPERATORS, Limit, Measure, read_limit
 from pytest_villas.measure.timing.gate import CONFIDENCE, LOST, Gate, dependence, gate, rank, threshold_of
 from pytest_villas.measure.verdict import Outcome, Verdict
 from pytest_villas.samples import Int64s
@@ -39,10 +39,13 @@ class Distribution:
         what: name, such as ``"latency"``.
         values: int64 ns in the order of sending, shape (n,); `LOST` for what never arrived: above every limit.
         unknown: how many more samples there were whose time nobody knows: above the limit for passing, below for failing.
+        dropped: how many of those our own queues dropped: what they leave open is INVALID.
         error: bound on the error of each value, in ns, that the clocks bring.
         invalid: what makes every comparison INVALID, if anything.
         inconclusive: what makes every comparison INCONCLUSIVE, if anything.
         floor: what the harness alone takes, measured without a rig, or one figure in ns: a limit below is INVALID.
+        own: the same of the harness alone, where that may lie to either side: a limit that one of them breaks is never FAIL.
+        meant: the same as it was meant to be: a limit that this breaks already is FAIL all the same.
         lag: how late the stimulus was sent: where it eats more than half of a limit, the comparison is INVALID.
         span: for how long samples were sent, in ns.
         parts: the independent runs of which this is made, if there are several: see `joined`.
@@ -52,10 +55,13 @@ class Distribution:
     what: str
     values: Int64s
     unknown: int = 0
+    dropped: int = 0
     error: int = 0
     invalid: str = ""
     inconclusive: str = ""
     floor: Distribution | int | None = None
+    own: tuple[Distribution, ...] = ()
+    meant: Distribution | None = None
     lag: Distribution | None = None
     span: int = 0
     parts: tuple[Distribution, ...] = ()
@@ -134,8 +140,8 @@ class Distribution:
         value = int(np.partition(self.values, place)[place])
         return math.inf if value == LOST else float(value)
 
-    def objection(self, limit: float, q: float) -> tuple[Outcome, str] | None:
-        """Say why nothing can be said about the q-quantile and this limit (ns), or None where something can."""
+    def objection(self, limit: float, q: float | None) -> tuple[Outcome, str] | None:
+        """Say why nothing can be said about the q-quantile (None: the mean) and this limit (ns), or None where something can."""
         for number, part in enumerate(self.parts, 1):
             if (objection := part.objection(limit, q)) is not None:
                 return objection[0], f"run {number} of {len(self.parts)}: {objection[1]}"
@@ -146,18 +152,33 @@ class Distribution:
         if self.values.size == 0:
             return Outcome.INCONCLUSIVE, "there are no samples"
         if self.floor is not None:
-            floor = self.floor.figure(q) if isinstance(self.floor, Distribution) else float(self.floor)
+            floor = float(self.floor) if isinstance(self.floor, int) else _statistic(self.floor, q)
             if math.isnan(floor):
                 return Outcome.INCONCLUSIVE, "the floor of the harness was given without any samples"
             if limit < floor:
                 takes = "loses samples" if math.isinf(floor) else f"takes {format_duration(floor)}"
                 return Outcome.INVALID, f"the harness itself {takes}: a limit below its floor cannot be judged"
         if self.lag is not None:
-            late = self.lag.figure(max(q, 0.99))
+            far = max(q or 0.0, 0.99)
+            late = self.lag.figure(far)
             if not late <= limit / 2:
-                which = _name(max(q, 0.99))
+                which = _name(far)
                 return Outcome.INVALID, f"the stimulus was not sent on time: {which} of the send lag is {format_duration(late)}"
         return None
+
+    def excused(self, verdict: Verdict, q: float | None = None) -> Verdict:
+        """Return a verdict about the q-quantile (None: the mean) that blames no rig for what the harness did."""
+        if verdict.outcome is Outcome.FAIL:
+            for part in self.parts or (self,):
+                broken = next((own for own in part.own if _breaks(own, q, verdict)), None)
+                if broken is not None and not (part.meant is not None and _breaks(part.meant, q, verdict)):
+                    value = format_duration(_statistic(broken, q))
+                    why = f"the harness itself, without a rig, breaks this limit: {broken.what} {value}"
+                    return replace(verdict, outcome=Outcome.INVALID, why=why)
+        if verdict.outcome is Outcome.INCONCLUSIVE and self.dropped:
+            why = f"{self.dropped} samples were dropped by our own queues, or never sent: {verdict.why}"
+            return replace(verdict, outcome=Outcome.INVALID, why=why)
+        return verdict
 
 
 def joined(parts: Sequence[Distribution], confidence: float = CONFIDENCE) -> Distribution:
@@ -167,6 +188,7 @@ def joined(parts: Sequence[Distribution], confidence: float = CONFIDENCE) -> Dis
         what=parts[0].what,
         values=values,
         unknown=sum(part.unknown for part in parts),
+        dropped=sum(part.dropped for part in parts),
         error=max(part.error for part in parts),
         span=sum(part.span for part in parts),
         parts=tuple(parts),
@@ -207,7 +229,7 @@ class Quantile(Measure):
         # above is not (below or at): the same question with the answers exchanged
         mirrored, strict = comparison in {">", ">="}, comparison in {"<", ">="}
         if self.q in {0.0, 1.0}:
-            return self._exact(comparison, number, mirrored=mirrored, strict=strict)
+            return self.of.excused(self._exact(comparison, number, mirrored=mirrored, strict=strict), self.q)
         found = gate(
             self.of.values,
             number,
@@ -221,8 +243,10 @@ class Quantile(Measure):
         outcome = MIRROR[found.outcome] if mirrored else found.outcome
         lower, upper = found.lower - self.of.error, found.upper + self.of.error
         why = self._missing(found) if outcome is Outcome.INCONCLUSIVE else self._caveat()
-        worth, sure = n / found.exceedance.tau, self.of.confidence
-        return Verdict(outcome, self.what, number, comparison, float(self), lower, upper, n, sure, "ns", why, worth, found.more)
+        worth, sure, value = n / found.exceedance.tau, self.of.confidence, float(self)
+        return self.of.excused(
+            Verdict(outcome, self.what, number, comparison, value, lower, upper, n, sure, "ns", why, worth, found.more), self.q
+        )
 
     def _exact(self, comparison: str, limit: float, *, mirrored: bool, strict: bool) -> Verdict:
         value, threshold = float(self), threshold_of(limit, strict=strict)
@@ -298,13 +322,13 @@ class Mean(Measure):
         if comparison in {"==", "!="}:
             raise TypeError(f"{self.what} is never exactly a number: compare it with <, <=, > or >=")
         number, value, n = read_limit(limit, "ns"), float(self), len(self.of)
-        objection = self.of.objection(number, 0.5)
+        objection = self.of.objection(number, None)
         if objection is None and self.of.unknown:
             objection = Outcome.INCONCLUSIVE, f"{self.of.unknown} samples have no time stamp"
         if objection is None and n < _FEWEST_FOR_MEAN:
             objection = Outcome.INCONCLUSIVE, f"the uncertainty of a mean wants {_FEWEST_FOR_MEAN} samples"
         if objection is not None:
-            return Verdict(objection[0], self.what, number, comparison, value, n=n, unit="ns", why=objection[1])
+            return self.of.excused(Verdict(objection[0], self.what, number, comparison, value, n=n, unit="ns", why=objection[1]))
         tau = dependence(self.of.values, int(np.median(self.of.values)), runs=self.of.runs)
         sure = self.of.confidence
         half = 0.0 if math.isinf(value) else float(ndtri(sure) * self.of.values.std(ddof=1)) * math.sqrt(tau / n)
@@ -317,7 +341,9 @@ class Mean(Measure):
         apart = abs(value - number) - self.of.error
         more = math.ceil(n * ((half / apart) ** 2 - 1)) if outcome is Outcome.INCONCLUSIVE and apart > 0 else None
         outcome = MIRROR[outcome] if mirrored else outcome
-        return Verdict(outcome, self.what, number, comparison, value, lower, upper, n, sure, "ns", why, n / tau, more)
+        return self.of.excused(
+            Verdict(outcome, self.what, number, comparison, value, lower, upper, n, sure, "ns", why, n / tau, more)
+        )
 
     def __float__(self) -> float:
         if self.of.values.size == 0:
@@ -327,6 +353,15 @@ class Mean(Measure):
     def __repr__(self) -> str:
         """Say name and value."""
         return f"<{self.what}: {self}, n = {len(self.of)}>"
+
+
+def _statistic(of: Distribution, q: float | None) -> float:
+    return float(of.mean) if q is None else of.figure(q)
+
+
+def _breaks(of: Distribution, q: float | None, verdict: Verdict) -> bool:
+    value = _statistic(of, q)
+    return not math.isnan(value) and not OPERATORS[verdict.comparison](value, verdict.limit)
 
 
 def _name(q: float) -> str:

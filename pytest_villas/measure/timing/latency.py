@@ -85,6 +85,7 @@ def latency(
     floor: Latency | int | None = None,
     unpaired: str = "",
     within: int = 0,
+    dropped: int = 0,
 ) -> Latency:
     """Measure the latency of one run.
 
@@ -109,6 +110,8 @@ def latency(
         unpaired: why nobody knows which response answers which sample, if so: nothing is said of their times then.
         within: how far t_origin may be off besides its clock, in ns: a format that keeps whole milliseconds, a clock that was
             stepped during the run.
+        dropped: how many samples or responses our own queues dropped: of as many of the lost ones the time is unknown, and
+            what that leaves open is INVALID.
 
     Raises:
         SignalError: for arrays of unequal shapes, for stamps that are no integers, and for an absent t_meant.
@@ -129,30 +132,36 @@ def latency(
 
     def of_clock(what: str, values: Int64s, other: Clock) -> Distribution:
         known = values[values != NO_TIME]
+        placed = np.concatenate((_lost_in_place(values, kept.arrived), np.full(lost, LOST)))
+        ours = np.flatnonzero(placed == LOST)[:dropped]
         return Distribution(
             what=what,
-            values=np.concatenate((_lost_in_place(values, kept.arrived), np.full(lost, LOST))),
-            unknown=int(np.count_nonzero(kept.arrived & (values == NO_TIME))),
+            values=np.delete(placed, ours) if ours.size else placed,
+            unknown=int(np.count_nonzero(kept.arrived & (values == NO_TIME))) + ours.size,
+            dropped=ours.size,
             error=other.bound or 0,
             invalid=invalid or _impossible(what, known, other),
             inconclusive=inconclusive or (_UNRELATED if other.bound is None else ""),
             span=span,
         )
 
+    alone = floor if isinstance(floor, Latency) else None
     owd = of_clock("owd", delays, own)
-    owd = replace(owd, error=owd.error + within, floor=floor.owd if isinstance(floor, Latency) else None)
+    owd = replace(owd, error=owd.error + within, floor=None if alone is None else alone.owd)
     round_trip = of_clock("latency", total, Clock() if one_clock else clock or Clock())
     drift = clocks.skew(kept.origin, kept.received) if own.relation != "same" else Estimate("clock skew", 0.0, "ppm")
     variation, doubt = (owd.values, "") if own.bound is not None else _without_skew(owd.values, delays, kept, drift)
-    jitter, worst = _jitter(delays, kept.received, invalid, within)
+    jitter, worst = _jitter(delays, kept.received, invalid, within, alone)
     steps = difference(delays[1:], delays[:-1])
     gaps = difference(kept.origin[1:], kept.origin[:-1])
-    arrivals = np.sort(kept.received[kept.arrived])
+    arrivals, departures = np.sort(kept.received[kept.arrived]), np.sort(kept.sent[kept.sent != NO_TIME])
+    planned = np.sort(kept.meant)
     send_lag = of_own_stamps("send_lag", lags[lags != NO_TIME])
     return Latency(
         what=round_trip.what,
         values=round_trip.values,
         unknown=round_trip.unknown,
+        dropped=round_trip.dropped,
         error=round_trip.error,
         invalid=round_trip.invalid,
         inconclusive=round_trip.inconclusive,
@@ -169,10 +178,17 @@ def latency(
             values=_variation(variation),
             error=2 * (own.bound or 0) + within,
             inconclusive=inconclusive or doubt,
-            floor=None,
+            floor=None if alone is None else alone.pdv,
         ),
-        ipdv=of_own_stamps("ipdv", steps[steps != NO_TIME], within),
-        gap_received=of_own_stamps("gap_received", arrivals[1:] - arrivals[:-1]),
+        ipdv=replace(of_own_stamps("ipdv", steps[steps != NO_TIME], within), own=() if alone is None else (alone.ipdv,)),
+        gap_received=replace(
+            of_own_stamps("gap_received", arrivals[1:] - arrivals[:-1]),
+            own=(
+                of_own_stamps("gap between what was sent", departures[1:] - departures[:-1]),
+                *(() if alone is None else (alone.gap_received,)),
+            ),
+            meant=of_own_stamps("gap as meant", planned[1:] - planned[:-1]),
+        ),
         gap_sent=of_own_stamps("gap_sent", gaps[gaps != NO_TIME], within),
         jitter=jitter,
         jitter_worst=worst,
@@ -274,7 +290,7 @@ def _variation(one_way: Int64s) -> Int64s:
     return np.where(one_way == LOST, LOST, one_way - one_way.min(initial=LOST))
 
 
-def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int) -> tuple[Estimate, Estimate]:
+def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int, alone: Latency | None) -> tuple[Estimate, Estimate]:
     known = delays != NO_TIME
     order = np.argsort(received[known], kind="stable")
     sizes = np.abs(np.diff(delays[known][order])).astype(np.float64)
@@ -288,7 +304,9 @@ def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int) -> tupl
     smoothed = list(accumulate(sizes.tolist(), lambda jitter, size: jitter + (size - jitter) / 16, initial=0.0))
     greatest = max(smoothed[_JITTER_SETTLED:])
     doubt = f"origin stamps are off by up to {format_duration(within)}" if within else ""
-    return (
-        Estimate("jitter", smoothed[-1], "ns", n=sizes.size, invalid=invalid, doubt=doubt),
-        Estimate("jitter_worst", greatest, "ns", n=sizes.size, invalid=invalid, doubt=doubt),
+    floors = [math.nan] * 2 if alone is None else [float(alone.jitter), float(alone.jitter_worst)]
+    last, worst = (
+        Estimate(what, value, "ns", n=sizes.size, invalid=invalid, doubt=doubt, harness=None if math.isnan(floor) else floor)
+        for what, value, floor in zip(("jitter", "jitter_worst"), (smoothed[-1], greatest), floors, strict=True)
     )
+    return last, worst
