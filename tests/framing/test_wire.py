@@ -38,6 +38,14 @@ def test_a_line_may_end_as_on_windows_have_small_digits_and_follow_empty_lines()
     assert Line(Checksum("crc16")).feed(b"\r\n\n123456789*29b1\r\n") == [CHECK + b"\n"]
 
 
+def test_what_a_console_makes_of_newlines_is_ignored() -> None:
+    assert Line().feed(b"\r\r\n1.5\r\r\n\r\n") == [b"1.5\n"]
+    assert Line(Checksum("crc16")).feed(b"\r\r\n123456789*29B1\r\r\n") == [CHECK + b"\n"]
+    assert Line().wrap(b"1.5\r\r\n") == b"1.5\n"
+    with pytest.raises(EncodeError, match="empty"):
+        Line().wrap(b"\r\r\n")
+
+
 @pytest.mark.parametrize("line", [b"123456789\n", b"123456789*29B2\n", b"123456789*\n", b"*FFFF\n", b"*\n"])
 def test_a_line_without_its_checksum_is_refused(line: bytes) -> None:
     framing = Line(Checksum("crc16"))

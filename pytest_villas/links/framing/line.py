@@ -1,6 +1,6 @@
 r"""`line`: one line of text a message. With a checksum, ``*`` and its hex digits stand before the newline, as in NMEA 0183.
 
-A carriage return before the newline is ignored, and so are empty lines. Payloads that are read end in ``\n``, as those of
+Carriage returns before the newline are ignored, and so are empty lines. Payloads that are read end in ``\n``, as those of
 villas.human and csv do; one that is sent without it is given it.
 """
 
@@ -10,6 +10,8 @@ from pytest_villas.errors import EncodeError
 from pytest_villas.links.framing.delimited import Delimited
 
 _END = b"\n"
+_RETURN = b"\r"
+"""A console that translates newlines puts one before each, also where there was one already."""
 
 
 class Line(Delimited):
@@ -19,7 +21,7 @@ class Line(Delimited):
 
     def wrap(self, payload: bytes) -> bytes:
         """See `Framing.wrap`."""
-        line = payload.removesuffix(_END).removesuffix(b"\r")
+        line = payload.removesuffix(_END).rstrip(_RETURN)
         if not line:
             raise EncodeError("framing 'line': the message is empty, and an empty line is none: use framing 'cobs'")
         if _END in line:
@@ -30,7 +32,7 @@ class Line(Delimited):
         return line + self._tail(line) + _END
 
     def _payload(self, frame: bytes) -> bytes | None:
-        line = frame.removesuffix(b"\r")
+        line = frame.rstrip(_RETURN)
         if not line:
             return None
         if self.checksum.size:
@@ -39,7 +41,8 @@ class Line(Delimited):
                 self.faults.checksum += 1
                 self.faults.garbage += len(frame) + 1
                 return None
-        return line + _END
+            line = line.rstrip(_RETURN)
+        return line + _END if line else None
 
     def _tail(self, line: bytes) -> bytes:
         return b"*" + self.checksum.of(line).hex().upper().encode() if self.checksum.size else b""
