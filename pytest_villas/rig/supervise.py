@@ -2,8 +2,8 @@
 
     python -I supervise.py [--realtime] COMMAND [ARGUMENT ...]
 
-Standard input is a pipe from the one who started us: when it closes, for whatever reason, also SIGKILL, everything that
-the command started is ended. As root the command loses its privileges first: it gets its own view of the file system in
+Standard input is a pipe from the one who started us: when it closes or says anything, or when the one who started us is
+gone, for whatever reason, also SIGKILL, everything that the command started is ended. As root the command loses its privileges first: it gets its own view of the file system in
 which /proc/sys is read-only (a VILLASnode started as root rewrites the huge pages of the whole machine), and no
 capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows. The exit status is the command's, or 128 + the signal that ended it.
 """
@@ -19,6 +19,9 @@ import sys
 import time
 
 _GRACE_S = 2.0
+_KILL_S = 5.0
+"""How long what is killed may take to be gone; what waits for a device that does not answer cannot be killed."""
+_GLANCE_MS = 20
 _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
@@ -27,7 +30,7 @@ _REALTIME = "--realtime"
 _PRIORITY = 40
 """Above everything ordinary, below the process that measures."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Only the closed pipe ends the supervisor, so that Ctrl-C reaches pytest alone, which then closes it."""
+"""What a terminal or a CI system sends to a whole group of processes is for pytest, which then ends us."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,17 +52,17 @@ def _give_up_privileges() -> None:
 
 def _descendants(pid: int) -> list[int]:
     """Return the processes below `pid`, the deepest first; as subreaper we also see those whose parent has died."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:  # noqa: PTH123 - no pathlib: start fast
-            children = [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+    children: list[int] = []
+    with contextlib.suppress(OSError):  # it ended
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - no pathlib: start fast
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:  # noqa: PTH123
+                children += [int(word) for word in file.read().split()]
     return [below for child in children for below in (*_descendants(child), child)]
 
 
 def _signal_all(number: int) -> None:
     for pid in _descendants(os.getpid()):
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it ended by itself, or is another user by now
             os.kill(pid, number)
 
 
@@ -110,8 +113,32 @@ def _start(command: list[str], *, realtime: bool) -> int:
         sys.exit(f"{command[0]}: {error.strerror}")
 
 
+def _wait(*descriptors: int, timeout: float) -> set[int]:
+    """Return which of these are readable or closed at their other end, after at most `timeout` ms."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(timeout)}
+
+
+def _end(child: int, number: int, seconds: float) -> int | None:
+    """Send a signal to all that the command started, SIGKILL to what is new as well; return the exit status of `child`, if it came."""
+    status, end = None, time.monotonic() + seconds
+    _signal_all(number)
+    while _descendants(os.getpid()) and time.monotonic() < end:
+        last = _reap(child)
+        status = last if status is None else status
+        time.sleep(_GLANCE_MS / 1e3)
+        if number == signal.SIGKILL:
+            _signal_all(number)
+    return status
+
+
 def main(command: list[str]) -> int:
-    """Run the command until it ends or standard input closes."""
+    """Run the command until it ends, or the one who started us wants its end or is gone."""
+    ends = [0]
+    with contextlib.suppress(OSError):  # a Linux that has no such thing
+        ends.append(os.pidfd_open(os.getppid()))
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -122,22 +149,16 @@ def main(command: list[str]) -> int:
     realtime = command[0] == _REALTIME
     child = _start(command[realtime:], realtime=realtime)
     while (status := _reap(child)) is None:
-        ready, _, _ = select.select([0, wake_read], (), (), 1.0)
+        ready = _wait(wake_read, *ends, timeout=1000)
         if wake_read in ready:
             os.read(wake_read, 512)
-        if 0 in ready and not os.read(0, 512):
+        if not ready.isdisjoint(ends):
             break
-    _signal_all(signal.SIGTERM)
-    end = time.monotonic() + _GRACE_S
-    while _descendants(os.getpid()) and time.monotonic() < end:
-        last = _reap(child)
+    for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _KILL_S)):
+        last = _end(child, number, seconds)
         status = last if status is None else status
-        time.sleep(0.01)
-    _signal_all(signal.SIGKILL)
-    while _descendants(os.getpid()):
-        last = _reap(child)
-        status = last if status is None else status
-        time.sleep(0.01)
+    if left := _descendants(os.getpid()):
+        sys.stderr.write(f"could not be ended: processes {', '.join(map(str, left))}\n")
     return 0 if status is None else status
 
 

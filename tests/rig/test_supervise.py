@@ -58,6 +58,32 @@ def test_what_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     assert standing_in(tmp_path) == {}
 
 
+STUBBORN = """
+import signal, subprocess, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+threading.Thread(target=lambda: subprocess.Popen(["sleep", "100"], start_new_session=True).wait(), daemon=True).start()
+time.sleep(100)
+"""
+
+
+def test_what_a_thread_of_the_command_started_ends_too(tmp_path: Path) -> None:
+    process = start(tmp_path, sys.executable, "-c", STUBBORN)
+    assert wait_until(lambda: len(standing_in(tmp_path)) == 3, 10)
+    finish(process)
+    assert standing_in(tmp_path) == {}
+
+
+def test_a_word_ends_it_where_others_hold_the_pipe_open(tmp_path: Path) -> None:
+    process = start(tmp_path, "sh", "-c", "echo ready; exec sleep 100")
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.stdin.write(b"end\n")
+    process.stdin.flush()
+    assert process.wait(20) == 143
+    finish(process)
+
+
 def test_the_command_ends_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     process = start(tmp_path, "sleep", "100")
     assert wait_until(lambda: len(standing_in(tmp_path)) == 2, 10)
