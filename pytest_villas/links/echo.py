@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import threading
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from pytest_villas.links.waiting import readable
 
 _CHUNK = 1 << 16
 
@@ -33,8 +34,7 @@ def echo() -> Iterator[str]:
 
 def _run(port: int, stop: int) -> None:
     while True:
-        ready, _, _ = select.select([port, stop], (), ())
-        if stop in ready:
+        if stop in readable(port, stop):
             return
         with contextlib.suppress(BlockingIOError):
             os.write(port, os.read(port, _CHUNK))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pytest_villas.errors import DecodeError, LinkError, LinkTimeout
 from pytest_villas.formats import Codec
 from pytest_villas.links.link import Losses
 from pytest_villas.links.nanomsg import QUEUE, NanomsgLink
+from pytest_villas.links.waiting import readable
 from pytest_villas.samples import Samples, signals_of
 from pytest_villas.units import duration, format_duration, s
 
@@ -145,7 +145,7 @@ class VillasNode:
                 raise LinkTimeout(
                     f"node {self.node.name!r}: {have} of {count} samples came within {format_duration(timeout * s)}"
                 )
-            if select.select([self._link.fileno()], (), (), min(left / s, _GLANCE_S))[0]:
+            if readable(self._link.fileno(), timeout=min(left / s, _GLANCE_S)):
                 self._take()
         joined = Samples.concat(self._waiting) if self._waiting else self._reader.decode_many([]).samples
         self._waiting = [joined[count:]] if len(joined) > count else []

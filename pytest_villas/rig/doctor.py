@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from pytest_villas.errors import LinkError, RigError
 from pytest_villas.formats import Codec
 from pytest_villas.links import Link, SerialLink, SplitLink
+from pytest_villas.links.waiting import readable
 from pytest_villas.rig.face import Face, face
 from pytest_villas.rig.file import RigFile
 from pytest_villas.rig.lease import Lease
@@ -158,7 +158,7 @@ def _listen(link: Link, span: int) -> Heard:
     before, messages = link.wire_faults(), []
     end = time.monotonic_ns() + span
     while (left := end - time.monotonic_ns()) > 0:
-        select.select([link.fileno()], (), (), left / s)
+        readable(link.fileno(), timeout=left / s)
         while (message := link.receive()) is not None and time.monotonic_ns() < end:
             messages.append(message[1])
     faults = {key: count - before.get(key, 0) for key, count in link.wire_faults().items()}

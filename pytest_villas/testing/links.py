@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +25,7 @@ import pytest
 from pytest_villas.errors import LinkError, LinkTimeout
 from pytest_villas.impair import ImpairedLink
 from pytest_villas.links import Link, Losses
+from pytest_villas.links.waiting import readable
 from pytest_villas.units import ms, s
 
 __all__ = ["ImpairedLink", "LinkContract", "Wire", "lossless", "meet", "opened", "take"]
@@ -67,7 +67,7 @@ def take(link: Link, count: int, *others: Link, within: int = 20 * s) -> list[by
     by_descriptor = {each.fileno(): each for each in (*others, link)}
     end = time.monotonic_ns() + within
     while len(taken) < count and (left := end - time.monotonic_ns()) > 0:
-        for descriptor in select.select(list(by_descriptor), (), (), left / s)[0]:
+        for descriptor in readable(*by_descriptor, timeout=left / s):
             each = by_descriptor[descriptor]
             while (len(taken) < count or each is not link) and (message := each.receive()) is not None:
                 if each is link:
@@ -136,7 +136,7 @@ class LinkContract:
             sender.send(b"x")
             end = before + 5 * s
             while (received := receiver.receive()) is None and time.monotonic_ns() < end:
-                select.select([receiver.fileno()], (), (), 1)
+                readable(receiver.fileno(), timeout=1)
             assert received is not None
             assert before <= received[0] <= time.monotonic_ns()
 
@@ -153,7 +153,7 @@ class LinkContract:
             sender.send(message)
         while len(taken) < len(messages):
             assert sender.receive() is None, "which may have more to send"
-            assert select.select([receiver.fileno()], (), (), 2)[0]
+            assert readable(receiver.fileno(), timeout=2)
             if (received := receiver.receive()) is not None:
                 taken.append(received[1])
                 if len(taken) == 50:
@@ -166,7 +166,7 @@ class LinkContract:
         take(receiver, 1, sender)
         for link in ends:
             for _ in range(20):
-                if not select.select([link.fileno()], (), (), 0.05)[0]:
+                if not readable(link.fileno(), timeout=0.05):
                     break
                 link.receive()
             else:
