@@ -1,4 +1,4 @@
-"""What the parent tells the process that replays, and one of its answers."""
+"""What the parent tells the process that replays, and one of its answers. Each goes as a pair, with the number of the command."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_villas.errors import RigError
+from pytest_villas.forks import let_go_when_forked
 from pytest_villas.units import format_duration
 
 _SUPERVISE = Path(__file__).with_name("supervise.py")
@@ -30,7 +32,9 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
+                bufsize=0,
             )
+        let_go_when_forked(self)
 
     def check(self) -> None:
         """Raise RigError with the last lines of the log where the process has ended."""
@@ -62,11 +66,19 @@ class Process:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End the process and everything that it started; within about 3 s."""
+        """End the process and everything that it started; within about 3 s, and 8 where something does not even end when killed."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        if not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # it ended by itself
+                self._process.stdin.write(b"end\n")  # whoever else may hold a copy of the pipe
+        self.let_go()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def let_go(self) -> None:
+        """See `forks.Holder`."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()

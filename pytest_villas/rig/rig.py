@@ -11,8 +11,7 @@ import numpy as np
 
 from pytest_villas import formats
 from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError, nearest
-from pytest_villas.replay import capacity
-from pytest_villas.replay.capture import Capture
+from pytest_villas.replay import capacity, capture
 from pytest_villas.replay.floor import Floor, Floors
 from pytest_villas.replay.live import Live, State
 from pytest_villas.replay.process import Watch, Worker
@@ -63,6 +62,13 @@ def _check_names(name: str, match: MatchSection, ours: Face) -> None:
     for key, signal, known in (*wanted, *(("history", each, back) for each in match.history)):
         if signal is not None and signal not in known:
             raise RigError(f"rig {name!r}: match.{key}: its node has no signal {signal!r}{nearest(signal, known)}")
+
+
+def _kept(folder: Path) -> str:
+    """Say what is left of a replay that broke: what came is with the process that replays until it ends one."""
+    if (folder / capture.FILE).is_file():
+        return f"what was captured until then is in {folder}"
+    return f"nothing of what came until then could be kept in {folder}"
 
 
 class RigProcess:
@@ -159,7 +165,7 @@ class RigProcess:
         return None
 
     def exchange(self, stimulus: Samples, folder: Path, progress: Progress, how: Matching) -> Exchange:
-        """Send a stimulus and take what comes back; RigError names the folder of the capture where the rig dies."""
+        """Send a stimulus and take what comes back; RigError names the folder of the capture where the rig dies and left one."""
         assert self._worker is not None
         assert self._face is not None
         self.check()
@@ -196,10 +202,10 @@ class RigProcess:
         except LinkError as error:
             died = self._death()
             why = f"rig {self.name!r}: {error}; " if died is None else str(died)
-            self.broken = f"{why}what was captured until then is in {folder}"
+            self.broken = why + _kept(folder)
             raise RigError(self.broken) from error
         except RigError as error:
-            self.broken = f"{error}what was captured until then is in {folder}"
+            self.broken = f"{error}{_kept(folder)}"
             raise RigError(self.broken) from None
         return exchange
 
@@ -212,13 +218,13 @@ class RigProcess:
     def salvage(self, folder: Path) -> Exchange | None:
         """Decode what was captured until the rig died in the last exchange; None where there is nothing."""
         try:
-            capture = Capture.load(folder)
+            kept = capture.Capture.load(folder)
         except DecodeError:
             return None
         assert self._sent is not None
-        samples = self._sent.samples.replace(origin=capture.meant)
+        samples = self._sent.samples.replace(origin=kept.meant)
         store(folder / STIMULUS, samples)
-        return decode(samples, self._sent.lead, capture, self._reader, folder)
+        return decode(samples, self._sent.lead, kept, self._reader, folder)
 
     def close(self) -> None:
         """Stop the worker and the rig's process, and give the rig back."""

@@ -69,6 +69,28 @@ def test_the_death_of_the_rig_ends_the_replay_with_its_last_words_and_the_captur
     assert standing_in(pytester.path) == {}
 
 
+def test_the_death_of_the_process_that_replays_breaks_the_rig_and_no_capture_is_promised(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import os, signal, threading
+        from pytest_villas import generate
+
+        def test_during(rig):
+            threading.Timer(1, rig.process._worker._process.kill).start()
+            rig.replay(generate.three_phase(rate=1000, duration=5))
+
+        def test_after(rig):
+            rig.replay(generate.three_phase(rate=1000, duration=0.1))
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback", "-rs")
+    assert result.ret == 10, "the exit status for a broken rig"
+    result.stdout.fnmatch_lines(
+        [
+            "*the replay process ended with status -9*nothing of what came until then could be kept in *",
+            "SKIPPED*the rig broke earlier*",
+        ]
+    )
+
+
 def test_after_a_rig_broke_the_other_tests_skip_and_say_why(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import os, signal
