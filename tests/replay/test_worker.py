@@ -29,6 +29,7 @@ from pytest_villas.replay import process
 from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture
 from pytest_villas.replay.commands import Late, Replay
 from pytest_villas.replay.process import Worker
+from pytest_villas.samples import NO_TIME
 from pytest_villas.units import ms, s
 
 PAYLOADS = [b"%d" % i for i in range(20)]
@@ -124,7 +125,7 @@ def test_nothing_is_sent_over_a_link_of_which_nobody_knows_whether_it_is_open(
 
 def test_a_peer_that_never_stops_does_not_keep_a_replay_from_its_start(worker: Worker, tmp_path: Path) -> None:
     worker.open(odd_links.Chatty())
-    assert [payload for payload in captured(worker, tmp_path).payloads() if payload != b"unasked"] == PAYLOADS
+    assert (captured(worker, tmp_path).sent != NO_TIME).all()
 
 
 def test_a_worker_that_died_is_a_broken_link(worker: Worker, tmp_path: Path) -> None:
