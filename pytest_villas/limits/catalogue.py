@@ -11,6 +11,7 @@ from pytest_villas.limits.kind import (
     FLOAT,
     NUMERIC,
     Kind,
+    above,
     angle,
     bits,
     count,
@@ -185,26 +186,26 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "phase": _of_channel(
         "of a sine against the reference, in size", "0.5 deg", angle,
-        lambda channel, **s: abs(channel.sine(**s).phase), FLOAT, frequency=hertz,
+        lambda channel, **s: abs(channel.sine(**s).phase), FLOAT, frequency=above(0, hertz),
     ),
     "thd": _of_channel(
-        "total harmonic distortion", "3 %", share, lambda channel, **s: channel.sine(**s).thd, FLOAT, frequency=hertz
+        "total harmonic distortion", "3 %", share, lambda channel, **s: channel.sine(**s).thd, FLOAT, frequency=above(0, hertz)
     ),
     "sinad": _at_least(
         "signal to noise and distortion, at least", "60 dB", decibel,
-        lambda channel, **s: channel.sine(**s).sinad, frequency=hertz,
+        lambda channel, **s: channel.sine(**s).sinad, frequency=above(0, hertz),
     ),
     "enob": _at_least(
         "effective number of bits, at least", "10 bit", bits,
-        lambda channel, **s: channel.sine(**s).enob, frequency=hertz, full_scale=extent,
+        lambda channel, **s: channel.sine(**s).enob, frequency=above(0, hertz), full_scale=above(0, extent),
     ),
     "tve": _of_channel(
         "total vector error of the worst phasor", "1 %", share,
-        lambda channel, **s: channel.phasors(**s).worst_tve, NUMERIC, nominal=hertz, reports=extent, cycles=count,
+        lambda channel, **s: channel.phasors(**s).worst_tve, NUMERIC, nominal=above(0, hertz), reports=above(0, extent), cycles=above(1, count),
     ),
     "frequency_error": _of_channel(
         "of the worst phasor", "5 mHz", hertz,
-        lambda channel, **s: channel.phasors(**s).worst_frequency, FLOAT, nominal=hertz, reports=extent, cycles=count,
+        lambda channel, **s: channel.phasors(**s).worst_frequency, FLOAT, nominal=above(0, hertz), reports=above(0, extent), cycles=above(1, count),
     ),
     "step": Kind(
         "of a step response: delay, 10-90 % rise, overshoot, settling, steady-state error",
@@ -223,7 +224,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "bode": Kind(
         "gain and phase against the reference at some frequencies", {"at": ["50 Hz", "150 Hz"], "gain_error": "5 %", "phase": "3 deg"},
-        {"at": frequencies, "gain_error": share, "phase": angle, "resolution": hertz},
+        {"at": frequencies, "gain_error": share, "phase": angle, "resolution": above(0, hertz)},
         _bode, main="", required=frozenset({"at"}), some=frozenset({"gain_error", "phase"}), of=FLOAT,
     ),
 }  # fmt: skip

@@ -70,8 +70,8 @@ def expanded(limits: Mapping[str, Any], place: str = "limits") -> dict[str, Any]
     """Replace presets by what they stand for; what is declared beside them wins. ConfigError for an unknown one."""
     result: dict[str, Any] = {}
     names = limits.get(PRESET, ())
-    for name in (names,) if isinstance(names, str) else names:
-        if name not in PRESETS:
+    for name in names if isinstance(names, list | tuple) else (names,):
+        if not isinstance(name, str) or name not in PRESETS:
             raise ConfigError(f"{place}.{PRESET}: {name!r}: no such preset{nearest(str(name), PRESETS)}")
         result |= PRESETS[name].limits
     for name, value in limits.items():

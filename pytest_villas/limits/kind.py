@@ -135,6 +135,18 @@ def frequencies(value: object) -> tuple[float, ...]:
     return found
 
 
+def above(least: float, read: Callable[[object], _Number]) -> Callable[[object], _Number]:
+    """Return a reader of what has to be more than `least`, as the settings of a fit have."""
+
+    def checked(value: object) -> _Number:
+        found = read(value)
+        if not found > least:
+            raise ConfigError(f"{value!r}: it has to be above {least:g}")
+        return found
+
+    return checked
+
+
 def decibel(value: object) -> float:
     """Read a level in dB, which is negative where there is more noise than signal."""
     return quantity(value, {"": 1.0, "dB": 1.0}, "level", "60 dB")

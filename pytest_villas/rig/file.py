@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -23,11 +24,15 @@ from pytest_villas.rig.link_sections import (
     SerialSection,
     SplitSection,
     ends,
+    replaced,
 )
 from pytest_villas.units import duration
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _VARIABLE_PREFIX = "VILLAS_RIG_"
+_WORD = re.compile(r"\{([a-z_.]+)\}")
+_CODE = re.compile(r"[\s'\"]")
+_OF_REFERENCE = ("python", "stimulus", "response")
 
 
 class About(Section, frozen=True):
@@ -132,8 +137,9 @@ def load(path: Path, find: Any = None) -> RigFile:
     """
     merged = _merged(path, find, ())
     for place, link in _links(merged.setdefault(LINK, {}), path).items():
-        if link.setdefault("kind", "nanomsg") not in _KINDS:
-            raise ConfigError(f"{path}: {place}.kind is {link['kind']!r}{nearest(str(link['kind']), _KINDS)}")
+        kind = link.setdefault("kind", "nanomsg")
+        if not isinstance(kind, str) or kind not in _KINDS:
+            raise ConfigError(f"{path}: {place}.kind is {kind!r}{nearest(str(kind), _KINDS)}")
     try:
         rig = msgspec.convert(merged, RigFile)
     except msgspec.ValidationError as error:
@@ -141,19 +147,44 @@ def load(path: Path, find: Any = None) -> RigFile:
     for table in ("launch", "reference"):
         if table in merged and not getattr(rig, table).command:
             raise ConfigError(f"{path}: {table}.command: empty: name a program and its arguments, or leave [{table}] out")
+    try:
+        _check_durations(rig)
+        limits.check(rig.limits)
+        rig.link.check(" ".join(rig.launch.command))
+        _check_words("launch.command", rig.launch.command, ("python", *replaced(rig.link)))
+        _check_words("reference.command", rig.reference.command, _OF_REFERENCE)
+        re.compile(rig.launch.ready)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except re.error as error:
+        raise ConfigError(
+            f"{path}: launch.ready is {rig.launch.ready!r}: {error}: it has to be 'sample', or a regular expression, in which "
+            "a character such as ( is meant as such after a backslash"
+        ) from None
+    return rig
+
+
+def _check_durations(rig: RigFile) -> None:
     durations = {f"{place}.connect_timeout": end.connect_timeout for place, end in ends(rig.link).items()}
     durations |= {f"{table}.{key}": getattr(getattr(rig, table), key) for table, keys in _DURATIONS.items() for key in keys}
     for place, text in durations.items():
         try:
-            duration(text)
+            found = duration(text)
         except ConfigError as error:
-            raise ConfigError(f"{path}: {place}: {error}") from None
-    try:
-        limits.check(rig.limits)
-        rig.link.check(" ".join(rig.launch.command))
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return rig
+            raise ConfigError(f"{place}: {error}") from None
+        if found < 0:
+            raise ConfigError(f"{place} is {text!r}: it has to be at least 0")
+
+
+def _check_words(place: str, command: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ConfigError for a `{word}` that nothing replaces. In what has blanks or quotes, braces may be code."""
+    for argument in command:
+        for name in () if _CODE.search(argument) else _WORD.findall(argument):
+            if name not in known:
+                raise ConfigError(
+                    f"{place}: {{{name}}} in {argument!r}: nothing is put there{nearest(name, known)} "
+                    f"(braces that are meant as such have a blank beside them, {{ {name} }})"
+                )
 
 
 def _links(link: Any, path: Path) -> dict[str, dict[str, Any]]:
@@ -181,10 +212,10 @@ def _merged(path: Path, find: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise ConfigError(f"{path}: rig.extends: {' -> '.join(p.stem for p in (*seen, path))} never ends")
     try:
-        table: dict[str, Any] = tomllib.loads(path.read_text())
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write the mark
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of the encoding, of TOML, and of an integer of thousands of digits
         raise ConfigError(f"{path}: is no TOML: {error}") from None
     table = {key: _expanded(value, path, key) for key, value in table.items()}
     _anchor(table, path.parent.resolve())
@@ -196,9 +227,15 @@ def _merged(path: Path, find: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
     base = table.get("rig", {}).get("extends") if isinstance(table.get("rig"), dict) else None
     if base is None:
         return table
+    if not isinstance(base, str):
+        raise ConfigError(f'{path}: rig.extends is {base!r}: it has to be the name of one rig, as in "loopback"')
     if find is None:
         raise ConfigError(f"{path}: rig.extends: {base!r} cannot be looked up here")
-    return _merge(_merged(find(base), find, (*seen, path)), table)
+    try:
+        far = find(base)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: rig.extends: {error}") from None
+    return _merge(_merged(far, find, (*seen, path)), table)
 
 
 def _merge(far: dict[str, Any], near: dict[str, Any]) -> dict[str, Any]:
@@ -220,6 +257,8 @@ def _expanded(value: Any, path: Path, place: str) -> Any:
         return [_expanded(item, path, f"{place}[{i}]") for i, item in enumerate(value)]
     if not isinstance(value, str):
         return value
+    if "\0" in value:
+        raise ConfigError(f"{path}: {place}: {value!r} has a null character in it: no name and no argument of a program can")
 
     def expand(match: re.Match[str]) -> str:
         name = match[1]
@@ -246,7 +285,9 @@ def _anchor(table: dict[str, Any], folder: Path) -> None:
 
 def _anchored(word: Any, folder: Path) -> Any:
     """Return the absolute path of a word that names a file beside the rig file, else the word."""
-    if isinstance(word, str) and word and not word.startswith(("-", "{")) and (folder / word).is_file():
+    if not isinstance(word, str) or not word or word.startswith(("-", "{")):
+        return word
+    if os.path.isfile(folder / word):  # noqa: PTH113 - Path.is_file() raises for a word too long to be a name
         return str((folder / word).resolve())
     return word
 
@@ -254,22 +295,58 @@ def _anchored(word: Any, folder: Path) -> Any:
 def _readable(error: msgspec.ValidationError, merged: dict[str, Any]) -> str:
     """Turn msgspec's words into `link.baudrat: unknown key, did you mean 'baudrate'?`."""
     text, _, place = str(error).partition(" - at `$")
-    place = place.rstrip("`").lstrip(".").replace("[...]", "")
+    place = place.rstrip("`").lstrip(".")
+    if place == "identity[...]":
+        return _readable_identity(merged["identity"])
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text):
         known = _fields(filter(None, place.split(".")), merged)
         return f"{'.'.join(filter(None, (place, unknown[1])))}: unknown key{nearest(unknown[1], known)}"
+    *tables, key = place.split(".")
     if wrong := re.fullmatch(r"Invalid enum value '?(.*?)'?", text):
-        *tables, key = place.split(".")
-        return f"{place} is {wrong[1]!r}{nearest(wrong[1], map(str, get_args(_fields(tables, merged)[key])))}"
+        return f"{place} is {wrong[1]!r}{nearest(wrong[1], map(str, get_args(_fields(tables, merged)[key].type)))}"
+    if wrong := re.fullmatch(r"Expected `(.*)`, got `.*`", text):
+        wanted = " or ".join(_WANTED[each] for each in wrong[1].split(" | ") if each in _WANTED)
+        return f"{place} is {_value_at(place, merged)!r}: it has to be {wanted}{_example(_fields(tables, merged), key)}"
     return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"
 
 
+_WANTED = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_EXAMPLES = {"command": ["{python}", "plant.py"]}
+
+
+def _readable_identity(identity: dict[str, Any]) -> str:
+    key, value = next((key, value) for key, value in identity.items() if not isinstance(value, str))
+    # a number would be another text than the one that was written: 1.10 is 1.1, and 0x1F is 31
+    return f'identity.{key} is {value}: it has to be text in quotes, as in {key} = "{"..." if isinstance(value, dict | list) else value}"'
+
+
+def _value_at(place: str, merged: dict[str, Any]) -> Any:
+    value: Any = merged
+    for part in filter(None, re.split(r"[.\[\]]", place)):
+        value = value[int(part) if isinstance(value, list) else part]
+    return value
+
+
+def _example(fields: dict[str, Any], key: str) -> str:
+    """Return what a key may be: what it is by default, if that says anything."""
+    value = _EXAMPLES.get(key) or (fields[key].default if key in fields else None)
+    told = isinstance(value, list | str | int | float) and value
+    return f", as in {json.dumps(value)}" if told else ""
+
+
 def _fields(tables: Iterable[str], merged: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a table of the rig file, with their types."""
+    """Return the keys of a table of the rig file, with what they are to msgspec."""
     table: Any = RigFile
     content: Any = merged
     for part in tables:
-        table, content = _fields_of(table)[part], content[part]
+        table, content = _fields_of(table)[part].type, content[part]
         if isinstance(content, dict) and content.get("kind") in _KINDS:
             table = _KINDS[content["kind"]]
         elif part == LINK:
@@ -278,4 +355,4 @@ def _fields(tables: Iterable[str], merged: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields_of(table: Any) -> dict[str, Any]:
-    return {field.encode_name: field.type for field in msgspec.structs.fields(table)}
+    return {field.encode_name: field for field in msgspec.structs.fields(table)}

@@ -25,6 +25,11 @@ def word(name: str, place: str) -> str:
     return f"{{{f'{place}.{name}'.removeprefix(f'{LINK}.')}}}"
 
 
+def _check_bytes(max_bytes: int, place: str) -> None:
+    if max_bytes < 1:
+        raise ConfigError(f"{place}.max_bytes is {max_bytes}: it has to be at least 1")
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a rig file: a misspelt key is an error."""
 
@@ -46,6 +51,7 @@ class NanomsgSection(Section, frozen=True, tag_field="kind", tag="nanomsg"):
     connect_timeout: str = "5 s"
 
     kind = "nanomsg"
+    replaced = ("config", "node")
 
     @property
     def shared(self) -> bool:
@@ -56,6 +62,7 @@ class NanomsgSection(Section, frozen=True, tag_field="kind", tag="nanomsg"):
         """Raise ConfigError where keys are missing or do not fit together, or to the command that starts the rig."""
         if not self.config or not self.node:
             raise ConfigError(f"{place}: needs `config`, a VILLASnode config, and `node`, the name of a node in it")
+        _check_bytes(self.max_bytes, place)
         if self.move and self.role == "peer" and (config := word("config", place)) not in command:
             raise ConfigError(
                 f"{place}.move: the rig has to be started here with the moved config: put {config} into launch.command"
@@ -99,6 +106,7 @@ class SerialSection(Section, frozen=True, tag_field="kind", tag="serial"):
 
     kind = "serial"
     config = ""  # nothing but this section describes the device
+    replaced = ("config", "port", "baudrate")
 
     @property
     def shared(self) -> bool:
@@ -112,8 +120,9 @@ class SerialSection(Section, frozen=True, tag_field="kind", tag="serial"):
                 f"{place}.port: missing: a device such as /dev/serial/by-id/..., or a URL such as socket://host:port; "
                 "villas-rig scan lists the ports of this machine"
             )
-        if self.baudrate < 1:
-            raise ConfigError(f"{place}.baudrate is {self.baudrate}: it has to be above 0")
+        _check_bytes(self.max_bytes, place)
+        if not 0 < self.baudrate < 1 << 31:
+            raise ConfigError(f"{place}.baudrate is {self.baudrate}: it has to be above 0, and below 2^31")
         if self.stopbits not in {1, 1.5, 2}:
             raise ConfigError(f"{place}.stopbits is {self.stopbits:g}: it has to be 1, 1.5 or 2")
         try:
@@ -175,6 +184,11 @@ def ends(section: LinkSection) -> Mapping[str, EndSection]:
     if isinstance(section, SplitSection):
         return {f"{LINK}.{STIMULUS}": section.stimulus, f"{LINK}.{RESPONSE}": section.response}
     return {LINK: section}
+
+
+def replaced(section: LinkSection) -> tuple[str, ...]:
+    """Return the names of what is replaced in the command that starts the rig: `port`, or `stimulus.port` of a link with two ends."""
+    return tuple(word(name, place)[1:-1] for place, end in ends(section).items() for name in end.replaced)
 
 
 def words(section: LinkSection, writer: str, reader: str) -> frozenset[str]:

@@ -127,6 +127,10 @@ def test_what_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     done = villas_rig(tmp_path, "doctor", "nobody")
     assert done.returncode == 2
     assert b"no rig 'nobody'" in done.stderr
+    (tmp_path / "mine.toml").write_text("[rig]\nextends = 3\n")
+    done = villas_rig(tmp_path, "doctor", tmp_path / "mine.toml")
+    assert done.returncode == 2
+    assert b"rig.extends is 3" in done.stderr
 
 
 def test_what_the_driver_counts_is_told() -> None:

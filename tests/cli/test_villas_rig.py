@@ -83,11 +83,13 @@ def test_a_folder_of_rigs_comes_first_and_has_to_be_there(tmp_path: Path) -> Non
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "lab1.toml").write_text('[rig]\ndescription = "On the bench"\n[link]\nconfig = "x"\nnode = "y"\n')
     (tmp_path / "mine" / "torn.toml").write_text("[rig")
+    (tmp_path / "mine" / "wrong.toml").write_text("[rig]\nextends = 3\n")
     done = villas_rig(tmp_path, "list", "--rig-dir", "mine")
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert any(line.split() == ["lab1", "On", "the", "bench"] for line in lines)
     assert any(line.startswith("torn") and "unusable" in line for line in lines)
+    assert any(line.startswith("wrong") and "rig.extends is 3" in line for line in lines)
     assert villas_rig(tmp_path, "list", "--rig-dir", "nowhere").returncode == 2
 
 

@@ -50,6 +50,10 @@ def test_the_example_of_every_limit_can_be_declared(name: str) -> None:
         ({"v_*": {"loss": 0}}, r"limits.v_\*.loss: it is about the run, and no limit on a channel"),
         ({"v_*": {"i_*": {"nrmse": 1}}}, r"limits.v_\*.i_\*: no such limit"),
         ({"preset": "c37.118"}, "limits.preset: 'c37.118': no such preset, did you mean 'c37.118-m'"),
+        ({"preset": 3}, "limits.preset: 3: no such preset, known are"),
+        ({"v_*": {"preset": 3}}, r"limits.v_\*.preset: 3: no such preset"),
+        ({"tve": {"limit": "1 %", "reports": 0}}, "limits.tve: reports: 0: it has to be above 0"),
+        ({"phase": {"limit": 1, "frequency": "0 Hz"}}, "limits.phase: frequency: '0 Hz': it has to be above 0"),
         ({"v_*": {"preset": "iec61850-p1"}}, r"limits.v_\*.latency_max: it is about the run"),
     ],
 )

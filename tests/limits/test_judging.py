@@ -157,7 +157,6 @@ def test_a_limit_of_one_type_is_not_asked_of_channels_of_another() -> None:
         ({"v_a": {"bode": {"at": 50, "phase": 1, "resolution": "0.1 Hz"}}}, "are needed"),
         ({"v_a": {"bode": {"at": "9 kHz", "phase": 1}}}, "outside of the bins"),
         ({"v_a": {"step": {"rise": "1 ms"}}}, "the record ends before the response is steady"),
-        ({"v_a": {"tve": {"limit": "1 %", "cycles": 1}}}, "at least 2 cycles"),
     ],
 )
 def test_what_cannot_be_measured_is_not_passed(limits: Any, why: str) -> None:

@@ -45,14 +45,31 @@ def test_a_rig_file_with_a_misspelt_key_is_a_usage_error_that_names_file_and_key
     result.stderr.fnmatch_lines([f"*{file}: match.late_afer: unknown key, did you mean 'late_after'?"])
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[rig]\nextends = 3", "rig.extends is 3: it has to be the name of one rig*"),
+        ('[rig]\nextends = "loopback"\n[limits]\npreset = 3', "limits.preset: 3: no such preset*"),
+        ('[link]\nkind = ["serial"]', "link.kind is *"),
+    ],
+)
+def test_a_rig_file_with_a_value_of_a_wrong_type_is_a_usage_error(pytester: pytest.Pytester, text: str, message: str) -> None:
+    file = rig_file(pytester, "mine", text)
+    result = pytester.runpytest_subprocess("--rig=mine", "--collect-only")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{file}: {message}"])
+
+
 def test_the_rigs_are_listed(pytester: pytest.Pytester) -> None:
     rig_file(pytester, "mine", '[rig]\nextends = "loopback"\ndescription = "On the third bench"')
     rig_file(pytester, "torn", "[rig")
+    rig_file(pytester, "wrong", "[rig]\nextends = ['loopback']")
     result = pytester.runpytest_subprocess("--rig-list")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        ["dpsim *DPsim*", "loopback *", "mine *On the third bench", "sim *", "torn *unusable: *torn.toml: is no TOML*"]
-    )
+        ["dpsim *DPsim*", "loopback *", "mine *On the third bench", "sim *", "torn *unusable: *torn.toml: is no TOML*",
+         "wrong *unusable: *wrong.toml: rig.extends is *"]
+    )  # fmt: skip
 
 
 def test_a_test_runs_once_for_each_rig_and_every_run_is_shown(pytester: pytest.Pytester) -> None:
@@ -136,7 +153,7 @@ def test_an_impairment_that_nothing_would_show_is_no_failure_of_the_device(pytes
     result.stdout.fnmatch_lines(["*the response cannot be impaired so: impairment 'sign': no float or complex channel*"])
 
 
-@pytest.mark.parametrize("limit", ["nrmse=-1", "nrmse=float('nan')", "latency_p99='-2 ms'", "offset='-1'"])
+@pytest.mark.parametrize("limit", ["nrmse=-1", "nrmse=float('nan')", "latency_p99='-2 ms'", "offset='-1'", "preset=3"])
 def test_a_limit_that_nothing_can_keep_is_refused_in_a_mark_and_in_a_call(pytester: pytest.Pytester, limit: str) -> None:
     name = limit.partition("=")[0]
     pytester.makepyfile(f"import pytest\n\n@pytest.mark.limits({limit})\ndef test_it(rig): pass")

@@ -50,7 +50,7 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
     [
         ('[link]\nconfi = "x"', "link.confi: unknown key, did you mean 'config'?"),
         ('[lnk]\nconfig = "x"', "lnk: unknown key, did you mean 'link'?"),
-        ("[link]\nconfig = 3", "link.config: expected `str`, got `int`"),
+        ("[link]\nconfig = 3", "link.config is 3: it has to be text in quotes"),
         ('[link]\nkind = "pigeon"', "link.kind is 'pigeon', known are: nanomsg, serial"),
         ("[rig]", "link: needs `config`, a VILLASnode config, and `node`"),
         (LINK + '[match]\nlate_after = "soon"', "match.late_after: 'soon' is no duration"),
@@ -80,7 +80,7 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         (SPLIT + "kind = 'pigeon'", "link.response.kind is 'pigeon', known are: nanomsg, serial"),
         (SPLIT + "kind = 'split'", "link.response.kind is 'split', known are: nanomsg, serial"),
         ("[link]\nkind = 'split'", "link.kind is 'split', known are: nanomsg, serial"),
-        ("[link]\nstimulus = 'x'\nresponse = 'y'", "link.stimulus: expected `object`, got `str`"),
+        ("[link]\nstimulus = 'x'\nresponse = 'y'", "link.stimulus is 'x': it has to be a table"),
         (SPLIT + "nod = 'a'", "link.response.nod: unknown key, did you mean 'node'?"),
         (SPLIT.replace("port", "prot"), "link.stimulus.prot: unknown key, did you mean 'port'?"),
         (SPLIT + "in = { signal = '3f' }\nkind = 'serial'", "link.response.config: unknown key"),
@@ -106,7 +106,44 @@ def test_every_shipped_rig_file_is_valid_and_says_what_it_is(name: str) -> None:
         (LINK + '[launch]\nready = "up"', "launch.command: empty: name a program"),
         (LINK + "[reference]\ncommand = []", "reference.command: empty: name a program and its arguments, or leave"),
         ("[link", "is no TOML"),
-        ('[rig]\nextends = "nobody"', "no rig 'nobody'"),
+        ("a = " + "[" * 5000 + "]" * 5000, "is no TOML"),
+        ("a = " + "1" * 5000, "is no TOML"),
+        (LINK.replace("node.conf", "a\\u0000b"), "link.config: 'a\\x00b' has a null character in it"),
+        ('[rig]\nextends = "nobody"', "mine.toml: rig.extends: no rig 'nobody'"),
+        ('[rig]\nextends = ["base"]', "rig.extends is ['base']: it has to be the name of one rig"),
+        ("[rig]\nextends = 3", "rig.extends is 3: it has to be the name of one rig"),
+        ("[rig]\nextends = true", "rig.extends is True: it has to be the name of one rig"),
+        ("[rig.extends]\na = 1", "rig.extends is {'a': 1}: it has to be the name of one rig"),
+        ('[link]\nkind = ["serial"]', "link.kind is ['serial'], did you mean 'serial'?"),
+        (SPLIT + "kind = ['x']", "link.response.kind is ['x'], known are: nanomsg, serial"),
+        (LINK + "[limits]\npreset = 3", "limits.preset: 3: no such preset, known are: c37.118-m"),
+        (LINK + "[limits]\npreset = [['c37.118-m']]", "limits.preset: ['c37.118-m']: no such preset"),
+        (LINK + "[limits.'v_*']\npreset = 3", "limits.v_*.preset: 3: no such preset"),
+        (LINK + "[launch]\ncommand = 'python x'", "launch.command is 'python x': it has to be a list, as in [\"{python}\", "),
+        (LINK + "[launch]\ncommand = ['a', 3]", "launch.command[1] is 3: it has to be text in quotes"),
+        (LINK + "[replay]\nlead = 1", 'replay.lead is 1: it has to be text in quotes, as in "0 s"'),
+        (LINK + "move = 'yes'", "link.move is 'yes': it has to be true or false"),
+        (SERIAL + "baudrate = 'fast'", "link.baudrate is 'fast': it has to be a whole number, as in 115200"),
+        (SERIAL + "signals = 3", "link.signals is 3: it has to be text in quotes or a table or a list"),
+        (
+            SERIAL + "baudrate = 99999999999999999999999",
+            "link.baudrate is 99999999999999999999999: it has to be above 0, and below",
+        ),
+        (SERIAL + "max_bytes = 0", "link.max_bytes is 0: it has to be at least 1"),
+        (LINK + "max_bytes = -1", "link.max_bytes is -1: it has to be at least 1"),
+        (LINK + "connect_timeout = '-5 s'", "link.connect_timeout is '-5 s': it has to be at least 0"),
+        (LINK + "[replay]\nwarm_up = '-1 s'", "replay.warm_up is '-1 s': it has to be at least 0"),
+        (LINK + "[launch]\ncommand = ['x']\nready = '('", "launch.ready is '(': missing ), unterminated subpattern"),
+        (
+            LINK + "[launch]\ncommand = ['{pyhton}']",
+            "launch.command: {pyhton} in '{pyhton}': nothing is put there, did you mean 'python'?",
+        ),
+        (LINK + "[launch]\ncommand = ['x', '--to={port}']", "launch.command: {port} in '--to={port}': nothing is put there"),
+        (LINK + "[reference]\ncommand = ['x', '{stimuls}']", "reference.command: {stimuls} in '{stimuls}': nothing is put there"),
+        (LINK + "[limits]\ntve = { limit = '1 %', nominal = 0 }", "limits.tve: nominal: 0: it has to be above 0"),
+        (LINK + "[limits]\ntve = { limit = '1 %', cycles = 1 }", "limits.tve: cycles: 1: it has to be above 1"),
+        (LINK + "[identity]\nserial = 12", 'identity.serial is 12: it has to be text in quotes, as in serial = "12"'),
+        (LINK + "[identity]\na = { b = 'c' }", "identity.a is {'b': 'c'}: it has to be text in quotes"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_key_and_remedy(tmp_path: Path, text: str, message: str) -> None:
@@ -228,6 +265,18 @@ def test_paths_are_relative_to_the_file_in_which_they_are_written(tmp_path: Path
     rig = Registry((near, far)).load("mine")
     assert nanomsg(rig).config == str(far / "node.conf")
     assert rig.launch.command == ("{python}", str(far / "plant.py"), "plain", "--plant.py")
+
+
+def test_words_of_a_command_may_be_longer_than_a_name_and_have_braces_of_their_own(tmp_path: Path) -> None:
+    words = ["sh", "x" * 300, "echo {hello}", "{ print }", "{python}", "{config}"]
+    file = write(tmp_path, "mine", LINK + f"[launch]\ncommand = {words}")
+    assert load(file).launch.command == tuple(words)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + LINK.encode())
+    assert nanomsg(load(file)).node == "a"
 
 
 def test_variables_of_the_environment_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
