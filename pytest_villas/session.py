@@ -76,11 +76,9 @@ class Session:
         if twin:
             names = [registry.load(name).rig.twin or name for name in names]
         for name in names:
-            file = registry.load(name)
-            if file.link.kind != "nanomsg":
-                from pytest_villas.rig.face import check  # noqa: PLC0415 - only a session with such a rig needs it
+            from pytest_villas.rig.face import check  # noqa: PLC0415 - only a session with a rig needs it
 
-                check(file.link, registry.path(name))
+            check(registry.load(name), registry.path(name))
         impairment = None
         if impair is not None:
             from pytest_villas.impair import parse  # noqa: PLC0415 - only a session that impairs needs it

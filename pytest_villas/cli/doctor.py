@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         folders = [path.parent, *folders]
     registry, name = Registry.of(Path.cwd(), folders), path.stem if path.suffix == ".toml" else given.rig
     file = registry.load(name)
-    check(file.link, registry.path(name))
+    check(file, registry.path(name))
     works = True
     with tempfile.TemporaryDirectory(prefix="villas-") as folder:
         for finding in examine(name, file, Path(folder)):

@@ -25,6 +25,7 @@ from pytest_villas.report.rigs import rig_record
 from pytest_villas.report.table import block
 from pytest_villas.rig import stored
 from pytest_villas.rig.bench import Rig
+from pytest_villas.rig.face import check
 from pytest_villas.rig.folders import RunFolders
 from pytest_villas.rig.reference import REFERENCE
 from pytest_villas.rig.registry import Registry
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     registry = Registry.of(Path.cwd(), given.rig_dir)
     name = given.rig or kept.rig
     file = registry.load(name)
+    check(file, registry.path(name))
     stimulus = recordings.open(given.folder / STIMULUS)[kept.lead :]
     reference = recordings.open(given.folder / REFERENCE) if kept.reference == "given" else None
     folders = RunFolders(Path.cwd())

@@ -93,7 +93,7 @@ def _write(path: Path, found: Sequence[Port], there: Sequence[tuple[Path, config
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n")
     try:
-        check(rig_file.load(path).link, path)
+        check(rig_file.load(path), path)
     except ConfigError:
         path.unlink()
         raise

@@ -40,9 +40,16 @@ def lint(path: str | os.PathLike[str]) -> list[Finding]:
 
 
 def _invalid(path: Path, error: ConfigError) -> Finding:
-    message = str(error).removeprefix(f"{path}: ")
+    place = re.match(rf"{re.escape(str(path))}(?::(\d+))?: ", str(error))
+    message = str(error)[place.end() :] if place else str(error)
     return Finding(
-        path, None, "", "invalid", "error", message, "correct this first: nothing is read from a file with such an error"
+        path,
+        int(place[1]) if place and place[1] else None,
+        "",
+        "invalid",
+        "error",
+        message,
+        "correct this first: nothing is read from a file with such an error",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,9 @@ _INCLUDE: Final = re.compile(
     r'"(?:[^"\\]|\\.)*"|#[^\n]*|//[^\n]*|/\*.*?\*/|^[ \t]*@include[ \t]+"(?P<pattern>(?:[^"\\]|\\.)*)"', re.DOTALL | re.MULTILINE
 )
 
+_OPENING: Final = ("{", "(", "[")
+_CLOSING: Final = ("}", ")", "]")
+
 
 def parse(path: Path) -> tuple[dict[str, Any], dict[str, tuple[Path, int]]]:
     """Read a file; return its root group and the file and line of each place. Raises ConfigError."""
@@ -33,11 +36,31 @@ def parse(path: Path) -> tuple[dict[str, Any], dict[str, tuple[Path, int]]]:
         root = parser.parse()
     except libconf.ConfigParseError as error:
         token = stream.peek()
-        wanted = str(error).rpartition("; ")[2] if "; " in str(error) else "expected: name = value"
+        wanted = _wanted(str(error))
         if token is None:
-            raise ConfigError(f"{path}: ends too early, {wanted}") from None
+            opened = _unclosed(tokens)
+            since = f" for the {opened.text!r} of {opened.filename}:{opened.row}" if opened else ""
+            raise ConfigError(f"{path}:{tokens[-1].row}: ends too early, {wanted}{since}") from None
         raise ConfigError(f"{token.filename}:{token.row}: {token.text!r} is not expected here, {wanted}") from None
     return _plain(root), parser.lines
+
+
+def _wanted(error: str) -> str:
+    """Return what libconf says that it expected, in words."""
+    expected = error.rpartition("; ")[2] if "; " in error else "expected: name = value"
+    characters = re.findall(r"'[^']+'", expected)
+    return f"expected {' or '.join(characters)}" if characters else expected
+
+
+def _unclosed(tokens: Iterable[Any]) -> Any:
+    """Return the innermost bracket that nothing closes, if there is one."""
+    opened: list[Any] = []
+    for token in tokens:
+        if token.text in _OPENING:
+            opened.append(token)
+        elif token.text in _CLOSING and opened:
+            opened.pop()
+    return opened[-1] if opened else None
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
@@ -53,6 +76,8 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 def _tokens(path: Path, directory: Path, trail: tuple[Path, ...]) -> Iterator[Any]:
     trail = (*trail, path.resolve())
     text = read_text(path)
+    if text.startswith("\ufeff"):
+        raise ConfigError(f"{path}:1: begins with a byte order mark, which is no libconfig: save it as UTF-8 without")
     tokenizer = libconf.Tokenizer(str(path))
     done = 0
     for found in _INCLUDE.finditer(text):

@@ -13,15 +13,17 @@ import msgspec
 import numpy as np
 
 from pytest_villas import config, formats
-from pytest_villas.errors import ConfigError, EncodeError, SignalError
+from pytest_villas.errors import ConfigError, EncodeError, SignalError, nearest
 from pytest_villas.formats import Codec
 from pytest_villas.links import Link, NanomsgLink, SerialLine, SerialLink, SpLink, SplitLink, choose
 from pytest_villas.links.framing import Framing, make
+from pytest_villas.rig.file import MatchSection, RigFile
 from pytest_villas.rig.link_sections import (
     LINK,
     RESPONSE,
     STIMULUS,
     DirectionSection,
+    EndSection,
     LinkSection,
     NanomsgSection,
     SerialSection,
@@ -130,27 +132,53 @@ def _nanomsg(section: NanomsgSection, file: Path, configs: _Configs) -> Face:
     """Face a VILLASnode node, moved to free ports and socket files where the rig file says so."""
     loaded, sockets = configs.load(section)
     config.dump(loaded, file)
-    ours = _ours(section, loaded)
-    return Face(
-        link=choose(ours.output.endpoints, ours.input.endpoints, section.engine),
-        writer=formats.codec(ours.output.format, ours.output.signals),
-        reader=formats.codec(ours.input.format, ours.input.signals),
-        words={"config": str(file), "node": section.node},
-        folders=sockets,
-    )
+    link, writer, reader = _node_parts(section, loaded.nodes[section.node])
+    return Face(link=link, writer=writer, reader=reader, words={"config": str(file), "node": section.node}, folders=sockets)
 
 
-def _ours(section: NanomsgSection, loaded: config.Config) -> config.Node:
-    node = loaded.nodes[section.node]
-    return node if section.role == "self" else node.mirror()
+def _node_parts(section: NanomsgSection, node: config.Node) -> tuple[Link, Codec, Codec]:
+    """Return the link to a node, and the codecs of what we send and receive."""
+    ours = node if section.role == "self" else node.mirror()
+    link = choose(ours.output.endpoints, ours.input.endpoints, section.engine)
+    sent, back = ("out", "in") if section.role == "self" else ("in", "out")
+    return link, _codec_of(section, sent, ours.output), _codec_of(section, back, ours.input)
+
+
+def _codec_of(section: NanomsgSection, side: str, direction: config.Direction) -> Codec:
+    try:
+        return formats.codec(direction.format, direction.signals)
+    except ConfigError as error:
+        raise ConfigError(f"{section.config}: nodes.{section.node}.{side}.format: {error}") from None
 
 
 def response_signals(section: LinkSection) -> tuple[Signal, ...]:
     """Return the signals that come back from the rig, as they are declared. Raises ConfigError."""
     place, end = list(ends(section).items())[-1]  # the second one of two
+    return _codecs(end, place)[1].signals
+
+
+def _codecs(end: EndSection, place: str) -> tuple[Codec, Codec]:
+    """Return the codecs of what is sent to one end of a link and of what it sends. Raises ConfigError for what cannot be there."""
     if isinstance(end, SerialSection):
-        return serial_parts(end, place).reader.signals
-    return _ours(end, config.load(Path(end.config))).input.signals
+        parts = serial_parts(end, place)
+        return parts.writer, parts.reader
+    try:
+        nodes = config.load(Path(end.config)).nodes
+    except ConfigError as error:
+        raise ConfigError(f"{place}.config: {error}") from None
+    try:
+        node = nodes[end.node]
+    except ConfigError as error:
+        raise ConfigError(f"{place}.node: {error}") from None
+    try:
+        link, writer, reader = _node_parts(end, node)
+    except ConfigError as error:
+        engine = f"{LINK}.engine"  # the rest is about the config
+        what = f"{place}.engine" if str(error).startswith(engine) else f"{place}.config: "
+        raise ConfigError(f"{what}{str(error).removeprefix(engine)}") from None
+    if place != LINK:
+        _half(end, link, place)
+    return writer, reader
 
 
 def _serial(section: SerialSection, file: Path, place: str) -> Face:
@@ -169,14 +197,26 @@ def _serial(section: SerialSection, file: Path, place: str) -> Face:
     )
 
 
-def check(section: LinkSection, path: Path) -> None:
-    """Raise ConfigError, with the path of the rig file, where format, signals and framing of a serial link do not fit together."""
+def check(file: RigFile, path: Path) -> None:
+    """Raise ConfigError, with the path of the rig file, for what can be known to be wrong before anything is opened or started.
+
+    That is a config that cannot be read or has no such node, format, signals and framing of a serial link that do not fit
+    together, and a signal that `[match]` names and the rig does not have.
+    """
     try:
-        for place, end in ends(section).items():
-            if isinstance(end, SerialSection):
-                serial_parts(end, place)
+        codecs = [_codecs(end, place) for place, end in ends(file.link).items()]
+        _check_names(file.match, there=codecs[0][0], back=codecs[-1][1])
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _check_names(match: MatchSection, there: Codec, back: Codec) -> None:
+    taken, sent = ("takes", there), ("sends", back)
+    wanted = [("head", match.head, taken), ("tag", match.tag, taken), ("tag", match.tag, sent), ("step", match.step, sent)]
+    for key, name, (does, codec) in (*wanted, *(("history", each, sent) for each in match.history)):
+        known = [signal.name for signal in codec.signals]
+        if name is not None and name not in known:
+            raise ConfigError(f"match.{key} is {name!r}: the rig {does} no such signal{nearest(name, known)}")
 
 
 def _sockets() -> Path:

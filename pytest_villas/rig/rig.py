@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_villas import formats
-from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError, nearest
+from pytest_villas.errors import DecodeError, LinkError, LinkTimeout, RigError
 from pytest_villas.replay import capacity, capture
 from pytest_villas.replay.floor import Floor, Floors
 from pytest_villas.replay.live import Live, State
@@ -20,7 +20,7 @@ from pytest_villas.replay.run import Matching
 from pytest_villas.replay.shared import Follower
 from pytest_villas.replay.stimulus import Stimulus, prepare
 from pytest_villas.rig.face import Face, face, one_size
-from pytest_villas.rig.file import MatchSection, RigFile
+from pytest_villas.rig.file import RigFile
 from pytest_villas.rig.launch import Process
 from pytest_villas.rig.lease import Lease
 from pytest_villas.rig.link_sections import words
@@ -54,16 +54,6 @@ def launched(name: str, file: RigFile, ours: Face, folder: Path) -> Process | No
     return process
 
 
-def _check_names(name: str, match: MatchSection, ours: Face) -> None:
-    """Raise RigError where `[match]` names a signal that the node does not have."""
-    there = [signal.name for signal in ours.writer.signals]
-    back = [signal.name for signal in ours.reader.signals]
-    wanted = [("head", match.head, there), ("tag", match.tag, there), ("tag", match.tag, back), ("step", match.step, back)]
-    for key, signal, known in (*wanted, *(("history", each, back) for each in match.history)):
-        if signal is not None and signal not in known:
-            raise RigError(f"rig {name!r}: match.{key}: its node has no signal {signal!r}{nearest(signal, known)}")
-
-
 def _kept(folder: Path) -> str:
     """Say what is left of a replay that broke: what came is with the process that replays until it ends one."""
     if (folder / capture.FILE).is_file():
@@ -79,7 +69,7 @@ class RigProcess:
 
         Args:
             name: of the rig.
-            file: its rig file.
+            file: its rig file, as `face.check` lets it pass.
             folder: where its log and its moved config are kept.
             wait: how long to wait for another session that uses the rig, ns.
 
@@ -97,7 +87,6 @@ class RigProcess:
             self._face = ours = face(file.link, folder / CONFIG)
             self.stimulus_signals = ours.writer.signals
             self._writer, self._reader = ours.writer, ours.reader
-            _check_names(name, file.match, ours)
             self._worker = Worker(folder / WORKER_LOG)
             if ours.comes_with_rig:
                 self._process = launched(name, file, ours, folder)

@@ -75,9 +75,13 @@ def test_an_empty_file_is_an_empty_group(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a = 1\nb = \n", None, "ends too early"),
+        ("a = 1\nb = \n", 2, "ends too early, expected a value"),
+        ("\ufeffa = 1\n", 1, "begins with a byte order mark"),
         ("a = 1\nb ! 2\n", 2, "no libconfig from '! 2"),
-        ("a = {\n b = 1\n", None, "ends too early, expected: ('}',)"),
+        ("a = {\n b = 1\n", 2, "ends too early, expected '}' for the '{' of "),
+        ("a = (\n{ b = [1] }\n", 2, "ends too early, expected ')' for the '(' of "),
+        ("a\n", 1, "ends too early, expected ':' or '='"),
+        ("a = ( 1 ; )\n", 1, "';' is not expected here, expected ')'"),
         ("a = 1\n}\n", 2, "'}' is not expected here, expected: name = value"),
         ("a = (1\n 2)", 2, "'2' is not expected here"),
         ("\n\na b", 3, "'b' is not expected here"),

@@ -51,9 +51,12 @@ def test_a_rig_file_with_a_misspelt_key_is_a_usage_error_that_names_file_and_key
         ("[rig]\nextends = 3", "rig.extends is 3: it has to be the name of one rig*"),
         ('[rig]\nextends = "loopback"\n[limits]\npreset = 3', "limits.preset: 3: no such preset*"),
         ('[link]\nkind = ["serial"]', "link.kind is *"),
+        ('[rig]\nextends = "loopback"\n[link]\nnode = "ecko"', "link.node: *nodes.ecko: no such node, did you mean 'echo'*"),
+        ('[rig]\nextends = "loopback"\n[link]\nconfig = "no.conf"', "link.config: *no.conf: cannot be read*"),
+        ('[rig]\nextends = "loopback"\n[match]\ntag = "vd"', "match.tag is 'vd': the rig takes no such signal*"),
     ],
 )
-def test_a_rig_file_with_a_value_of_a_wrong_type_is_a_usage_error(pytester: pytest.Pytester, text: str, message: str) -> None:
+def test_a_rig_file_with_what_cannot_be_is_a_usage_error(pytester: pytest.Pytester, text: str, message: str) -> None:
     file = rig_file(pytester, "mine", text)
     result = pytester.runpytest_subprocess("--rig=mine", "--collect-only")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

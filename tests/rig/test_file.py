@@ -172,8 +172,55 @@ def test_what_is_wrong_is_named_with_file_key_and_remedy(tmp_path: Path, text: s
 def test_format_signals_and_framing_of_a_serial_link_have_to_fit_together(tmp_path: Path, text: str, message: str) -> None:
     file = write(tmp_path, "mine", SERIAL + text)
     with pytest.raises(ConfigError) as caught:
-        check(load(file).link, file)
+        check(load(file), file)
     assert f"{file}: {message}" in str(caught.value)
+
+
+ONE_WAY = (
+    'nodes = { a = { type = "nanomsg", signals = ({ name = "va" }, { name = "tag" }), format = %s, '
+    'out = { endpoints = "ws://127.0.0.1:12001" }, in = { endpoints = "tcp://127.0.0.1:12000", signals = ({ name = "vb" }) } }, '
+    'f = { type = "file" } }'
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "message"),
+    [
+        ('"json"', LINK.replace("node.conf", "nowhere.conf"), "link.config: {conf}/nowhere.conf: cannot be read"),
+        ('"json"', LINK.replace('"a"', '"ab"'), "link.node: {conf}/node.conf: nodes.ab: no such node, did you mean 'a'?"),
+        ('"json"', LINK.replace('"a"', '"f"'), "link.node: {conf}/node.conf: nodes.f.type: 'file' nodes are not opened here"),
+        ('"jsn"', LINK, "link.config: {conf}/node.conf: nodes.a.in.format: format 'jsn': unknown, did you mean 'json'?"),
+        ('"json', LINK, "link.config: {conf}/node.conf:1: "),
+        ('"json"', LINK + "engine = 'sp'", "link.engine: 'sp' speaks tcp and ipc, and there is ws://127.0.0.1:12001"),
+        ('"json"', LINK + "[match]\ntag = 'tga'", "match.tag is 'tga': the rig takes no such signal"),
+        ('"json"', LINK + "[match]\ntag = 'vb'", "match.tag is 'vb': the rig sends no such signal"),
+        ('"json"', LINK + "[match]\nhead = 'va'", "match.head is 'va': the rig takes no such signal"),
+        ('"json"', LINK + "[match]\nstep = 'vb'", "match.step is 'vb': the rig sends no such signal"),
+        (
+            '"json"',
+            LINK + "[match]\nhistory = ['tag', 'tga']",
+            "match.history is 'tga': the rig sends no such signal, did you mean",
+        ),
+        ('"json"', SPLIT.replace("'a'", "'ab'"), "link.response.node: {conf}/node.conf: nodes.ab: no such node"),
+        ('"json"', SPLIT + "engine = 'sp'", "link.response.engine: 'sp' speaks tcp and ipc"),
+        ('"json"', SPLIT + "role = 'self'\n[match]\nstep = 'va'", "match.step is 'va': the rig sends no such signal"),
+        ('"json"', SERIAL + "signals = '3f'\n[match]\nstep = 'signal3'", "match.step is 'signal3': the rig sends no such signal"),
+    ],
+)
+def test_a_config_and_the_names_in_match_are_looked_into_before_anything_starts(
+    tmp_path: Path, setting: str, text: str, message: str
+) -> None:
+    (tmp_path / "node.conf").write_text(ONE_WAY % setting)
+    file = write(tmp_path, "mine", text)
+    with pytest.raises(ConfigError) as caught:
+        check(load(file), file)
+    assert f"{file}: {message.format(conf=tmp_path)}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", Registry.of(Path("/nowhere")).names())
+def test_every_shipped_rig_passes_that(name: str) -> None:
+    registry = Registry.of(Path("/nowhere"))
+    check(registry.load(name), registry.path(name))
 
 
 @pytest.mark.parametrize("end", ["stimulus", "response"])
@@ -182,7 +229,7 @@ def test_an_end_that_does_not_fit_together_is_named(tmp_path: Path, end: str) ->
     both[end] += "\nin = { format = 'jsn' }"
     file = write(tmp_path, "mine", "\n".join(f"[link.{name}]\nkind = 'serial'\n{text}" for name, text in both.items()))
     with pytest.raises(ConfigError) as caught:
-        check(load(file).link, file)
+        check(load(file), file)
     assert f"{file}: link.{end}.in.format: format 'jsn': unknown" in str(caught.value)
 
 
