@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from pytest_villas.errors import SignalError, nearest
 
 DEFAULT_COUNT = 64
 """How many float signals a VILLASnode node has that declares none."""
+MOST: Final = 65_535
+"""How many signals a declaration may ask for: the header of a VILLASnode message counts them in 16 bits."""
 
 
 class SignalType(enum.Enum):
@@ -97,7 +100,11 @@ def signals_of(spec: SignalSpec) -> tuple[Signal, ...]:
 def _from_string(text: str) -> tuple[Signal, ...]:
     if not re.fullmatch(r"(?:\d*[fibc])+", text):
         raise SignalError(f"signals {text!r}: a count and a letter each, f float, i integer, b boolean, c complex, as in '2f1i'")
-    kinds = [_LETTERS[letter] for count, letter in re.findall(r"(\d*)([fibc])", text) for _ in range(int(count or 1))]
+    runs = re.findall(r"(\d*)([fibc])", text)
+    long = any(len(count) > len(str(MOST)) for count, _ in runs)  # first: text of thousands of digits is no int
+    if long or sum(int(count or 1) for count, _ in runs) > MOST:
+        raise SignalError(f"signals {reprlib.repr(text)}: {MOST} signals are the most")
+    kinds = [_LETTERS[letter] for count, letter in runs for _ in range(int(count or 1))]
     return tuple(Signal(f"signal{i}", "", kind) for i, kind in enumerate(kinds))
 
 
@@ -105,6 +112,8 @@ def _repeated(spec: Mapping[str, Any]) -> tuple[Signal, ...]:
     count = spec["count"]
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise SignalError(f"signals.count is {count!r}: it has to be an integer of at least 0")
+    if count > MOST:
+        raise SignalError(f"signals.count is {count}: {MOST} signals are the most")
     one = _from_mapping({key: value for key, value in spec.items() if key != "count"}, 0, default="signal")
     return tuple(Signal(f"{one.name}{i}", one.unit, one.type, one.init) for i in range(count))
 

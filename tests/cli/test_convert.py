@@ -150,6 +150,7 @@ def test_an_empty_input_stays_empty(tmp_path: Path) -> None:
         (("-i", "jsn"), b"", b"'jsn': unknown, did you mean 'json'?"),
         (("-i", '{"type": "csv"'), b"", b"is no JSON"),
         (("-t", "2x"), HUMAN, b"signals '2x'"),
+        (("-t", "99999999999f"), HUMAN, b"signals '99999999999f': 65535 signals are the most"),
         (("-o", "villas.binary", "-i", "json"), b'{"data": [1.5]}\n', b"no origin"),
         (("-o", "raw", "-i", "json"), b'{"data": [1.5, 2.5]}\n{"data": [1.5]}\n', b"raw: sample 1 has 1 of 2 values"),
         (("-o", "matlab"), HUMAN, b"stdout: matlab is read only; write one of csv"),

@@ -40,6 +40,16 @@ def test_a_count_repeats_a_group_and_numbers_its_name() -> None:
     assert signals_of({"count": 0}) == ()
 
 
+@pytest.mark.parametrize("spec", ["65536f", "65535f1i", "99999999999f", "9" * 5000 + "f", {"count": 65_536}, {"count": 10**11}])
+def test_more_signals_than_a_message_can_count_are_refused_before_they_are_made(spec: Any) -> None:
+    with pytest.raises(SignalError, match=r"signals.* 65535 signals are the most"):
+        signals_of(spec)
+
+
+def test_as_many_as_a_message_can_count_are_made() -> None:
+    assert len(signals_of("65534f1b")) == len(signals_of({"count": 65_535})) == 65_535
+
+
 def test_a_list_holds_groups_and_signals() -> None:
     signals = signals_of([{"name": "va", "unit": "V"}, {"type": "boolean", "enabled": True}, Signal("z")])
     assert signals == (Signal("va", "V"), Signal("signal1", "", SignalType.BOOLEAN), Signal("z"))
