@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -64,6 +65,30 @@ class LimitsNotKept(VillasError, AssertionError):
         """Take the verdicts as text."""
         super().__init__(message)
         self.failed = failed
+
+
+_WORDS = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+
+
+def wanted(error: str) -> str:
+    """Return what a value has to be by the words of msgspec; empty where these are about something else.
+
+    >>> wanted("Expected `str | object | null`, got `int`"), wanted("Expected `int` <= 31 - at `$.x`")
+    ('text in quotes or a table', 'a whole number, at most 31')
+    """
+    found = re.match(r"Expected `([^`]*)`(?:, got| ([<>]=?) (\S+))", error)
+    if found is None:
+        return ""
+    kinds = " or ".join(_WORDS[kind] for kind in found[1].split(" | ") if kind in _WORDS)
+    return f"{kinds}, {_BOUNDS[found[2]]} {found[3]}" if found[2] else kinds
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

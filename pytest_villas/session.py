@@ -96,7 +96,7 @@ class Session:
             registry=registry,
             root=root,
             recorder=recorder,
-            folders=RunFolders(root, _count(keep[0]), bytes_of(keep[1])),
+            folders=RunFolders(root, _count(keep[0]), _size(keep[1])),
             names=tuple(dict.fromkeys(names)),
             wait=_wait(wait),
             impairment=impairment,
@@ -135,6 +135,13 @@ def _wait(text: str) -> int:
     if wait < 0:
         raise ConfigError(f"--rig-wait={text}: it has to be at least 0, as in '2 min'")
     return wait
+
+
+def _size(text: str) -> int:
+    try:
+        return bytes_of(text)
+    except ConfigError as error:
+        raise ConfigError(f"villas_keep_size: {error}") from None
 
 
 def _count(text: str) -> int:

@@ -45,7 +45,12 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"{len(given.rig)} rigs: two different ones are compared, --rig=A --rig=B")
     if given.pairs < 1:
         parser.error(f"--pairs {given.pairs}: it has to be at least 1")
-    margin = ratio(given.margin)
+    try:
+        margin = ratio(given.margin)
+    except ConfigError as error:
+        parser.error(f"--margin {given.margin}: {error}")
+    if margin < 0:
+        parser.error(f"--margin {given.margin}: it has to be at least 0, as in '10 %'")
     for rig in given.rig:
         Registry.of(Path.cwd(), given.rig_dir).load(rig)
     command = [*given.tests, *(f"--rig-dir={folder}" for folder in given.rig_dir)]

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         "NaN differs from everything, a file that is longer or earlier is found, and nothing is cut.\n"
         "Two folders of runs, as .villas/runs has them, are compared by what was measured: is the second one slower?",
         epilog="exit status, by the first difference: 0 none, 1 length, 2 sequence, 3 timestamp, 4 number of values, 5 data,\n"
-        f"6 type; {BROKEN} where a file cannot be read or the options are wrong;\n"
+        f"6 type; {BROKEN} where a file cannot be read, no file has samples, or the options are wrong;\n"
         "for folders of runs: 0 nothing is slower, 1 something is, 11 these runs cannot tell",
         broken=BROKEN,
     )
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     settings = Settings(given.e, not given.v, not given.T, not given.s, given.nan_equal)
     setting, types = given.f and files.read_format(given.f), files.read_types(given.t)
     first, *others = (files.read(path, setting, types) for path in given.files)
+    if not any(map(len, (first, *others))):
+        parser.error(f"{', '.join(given.files)}: no samples in any of them: nothing was compared")
     statuses: list[tuple[int, int, int]] = []
     for i, (path, other) in enumerate(zip(given.files[1:], others, strict=True)):
         found = differences(first, other, settings)

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("output", nargs="?", default=files.STDIN, metavar="OUT", help="a file; - or nothing for standard output")
     given = parser.parse_intermixed_args(arguments)
     found = files.read(given.input, given.i and files.read_format(given.i), files.read_types(given.t))
+    if not len(found):
+        sys.stderr.write(f"villas-rig convert: {'stdin' if given.input == files.STDIN else given.input}: has no samples\n")
     wanted = files.format_of(given.output, given.o and files.read_format(given.o))
     content = files.write(found, wanted, given.output)
     if given.output == files.STDIN:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.errors import ConfigError, nearest, wanted
 
 
 class FormatOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,12 @@ def read_options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Op
     try:
         return msgspec.convert({key: value for key, value in given.items() if key in kind.__struct_fields__}, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"format {name!r}: {error}".replace("`$.", "`format.")) from None
+        words, _, place = str(error).partition(" - at `$.")
+        key = place.rstrip("`").partition(".")[0]
+        kinds = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        choices = get_args(kinds[key]) if get_origin(kinds[key]) is Literal else (words,)
+        right = wanted(words) or f"one of {', '.join(map(str, choices))}"
+        raise ConfigError(f"format {name!r}: {key}: {given[key]!r} has to be {right}") from None
 
 
 def single_character(name: str, option: str, value: str) -> None:

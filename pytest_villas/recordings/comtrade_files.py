@@ -28,6 +28,8 @@ def split(path: Path, content: bytes) -> tuple[str, bytes]:
     if _SECTION.match(content.lstrip()):
         return _sections(path, content)
     beside = [each for each in path.parent.glob("*") if each.stem == path.stem and each.suffix.lower() == ".dat"]
+    if not beside and path.suffix.lower() == ".cff":
+        raise DecodeError(f"{path}: no section of COMTRADE in it: a .cff begins with a line such as '--- file type: CFG ---'")
     if not beside:
         raise DecodeError(f"{path}: no {path.stem}.dat beside it, which has the values")
     return text(content), beside[0].read_bytes()
@@ -92,8 +94,8 @@ def read_config(path: Path, text: str) -> Config:
         # after start, trigger, type of the data and multiplier of the stamps
         zone = lines[first + 4].partition(",")[0].strip() if edition == "2013" and len(lines) > first + 4 else ""
         start, trigger = lines[first : first + 2]
-    except (ValueError, IndexError) as error:
-        raise DecodeError(f"{path}: no configuration of COMTRADE: {error}") from None
+    except (ValueError, IndexError):
+        raise DecodeError(f"{path}: no configuration of COMTRADE: {_lacking(lines)}") from None
     american = edition == "1991"
     origin = _start_ns(path, start.strip(), first + 1, american=american) - _zone_seconds(path, zone) * 1_000_000_000
     tick = 1 if any(len(stamp.strip().partition(".")[2]) > 6 for stamp in (start, trigger)) else 1000
@@ -101,6 +103,17 @@ def read_config(path: Path, text: str) -> Config:
     if stamped:
         lines[rates:first] = ["0", lines[first - 1]]
     return Config(origin, tick, "\n".join(lines))
+
+
+def _lacking(lines: list[str]) -> str:
+    """Say which line before the dates is not what it has to be, or that lines are missing."""
+    counts = [cell.strip()[:-1] for cell in lines[1].split(",")] if len(lines) > 1 else []
+    if len(counts) < 3 or not all(cell.isdecimal() for cell in counts[1:3]):
+        return "line 2 has to be the number of channels, of analog and of status ones, as in 6,4A,2D"
+    return (
+        f"after its {counts[1]} analog and {counts[2]} status channels there have to be the frequency, the number of rates, "
+        "a line with two numbers for each rate, and two dates: a line is missing, or wrong"
+    )
 
 
 def _start_ns(path: Path, stamp: str, number: int, *, american: bool) -> int:

@@ -40,6 +40,8 @@ def write(samples: Samples, name: str, options: Mapping[str, Any]) -> bytes:
 def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], signals: SignalSpec) -> Samples:
     """Read a file; `signals` casts what is in it."""
     known_options(name, options)
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise DecodeError(f"{path}: no recording that was saved here: it is no zip archive, or cut off")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             described = json.loads(arrays["signals"].tobytes())
@@ -51,7 +53,9 @@ def read(path: Path, content: bytes, name: str, options: Mapping[str, Any], sign
     except _BROKEN as error:
         if isinstance(error, DecodeError):
             raise
-        raise DecodeError(f"{path}: no recording that was saved here: {error}") from None
+        # of Python objects NumPy says how they could be loaded all the same, which is unsafe
+        why = "it has Python objects in it" if "pickle" in str(error) else str(error)
+        raise DecodeError(f"{path}: no recording that was saved here: {why}") from None
     return cast(path, samples, signals)
 
 

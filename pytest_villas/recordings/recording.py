@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,7 +74,7 @@ def open(path: str | os.PathLike[str], *, signals: SignalSpec = None, format: Fo
     """
     path = Path(path)
     name, options = _format(path, format, _READERS)
-    return _READERS[name].read(path, path.read_bytes(), name, options, signals)
+    return _READERS[name].read(path, _unmarked(path.read_bytes()), name, options, signals)
 
 
 def save(path: str | os.PathLike[str], samples: Samples, *, format: FormatSetting = None) -> None:  # noqa: A002 (VILLASnode's word)
@@ -105,7 +106,7 @@ def decode(content: bytes, *, format: str | Mapping[str, Any], signals: SignalSp
     """Read the content of a recording that is no file, such as standard input; `name` stands in messages. See `open`."""
     path = Path(name)
     layout, options = _format(path, format, _READERS)
-    return _READERS[layout].read(path, content, layout, options, signals)
+    return _READERS[layout].read(path, _unmarked(content), layout, options, signals)
 
 
 def encode(samples: Samples, *, format: str | Mapping[str, Any], name: str = "stdout") -> bytes:  # noqa: A002 (VILLASnode's word)
@@ -122,6 +123,11 @@ def suffix_format(path: str | os.PathLike[str]) -> str | None:
 def layouts() -> tuple[str, ...]:
     """Return the names of the formats that a recording may have."""
     return tuple(_READERS)
+
+
+def _unmarked(content: bytes) -> bytes:
+    """Leave out the byte order mark with which spreadsheets and editors of Windows begin a text."""
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _format(path: Path, setting: FormatSetting, known: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from pytest_villas import limits
-from pytest_villas.errors import ConfigError, nearest
+from pytest_villas.errors import ConfigError, nearest, wanted
 from pytest_villas.rig.link_sections import (
     LINK,
     RESPONSE,
@@ -304,20 +304,11 @@ def _readable(error: msgspec.ValidationError, merged: dict[str, Any]) -> str:
     *tables, key = place.split(".")
     if wrong := re.fullmatch(r"Invalid enum value '?(.*?)'?", text):
         return f"{place} is {wrong[1]!r}{nearest(wrong[1], map(str, get_args(_fields(tables, merged)[key].type)))}"
-    if wrong := re.fullmatch(r"Expected `(.*)`, got `.*`", text):
-        wanted = " or ".join(_WANTED[each] for each in wrong[1].split(" | ") if each in _WANTED)
-        return f"{place} is {_value_at(place, merged)!r}: it has to be {wanted}{_example(_fields(tables, merged), key)}"
+    if right := wanted(text):
+        return f"{place} is {_value_at(place, merged)!r}: it has to be {right}{_example(_fields(tables, merged), key)}"
     return f"{place or 'the file'}: {text[:1].lower()}{text[1:]}"
 
 
-_WANTED = {
-    "str": "text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-}
 _EXAMPLES = {"command": ["{python}", "plant.py"]}
 
 

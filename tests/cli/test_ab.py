@@ -76,6 +76,13 @@ def test_two_different_rigs_are_needed(project: pytest.Pytester, rigs: list[str]
     assert "two different ones are compared" in done.stderr
 
 
+@pytest.mark.parametrize(("margin", "message"), [("-5 %", "it has to be at least 0"), ("5 V", "'5 V' is no ratio")])
+def test_a_margin_that_cannot_be_is_named(project: pytest.Pytester, margin: str, message: str) -> None:
+    done = villas_rig(project, "ab", "--rig=loopback", "--rig=sim", f"--margin={margin}", "x.py")
+    assert done.returncode == 2
+    assert f"--margin {margin}: {message}" in done.stderr
+
+
 def test_tests_that_make_no_run_compare_nothing(project: pytest.Pytester) -> None:
     project.makepyfile(test_it="def test_it(): pass")
     done = villas_rig(project, "ab", "--rig=quick", "--rig=same", "test_it.py")

@@ -126,12 +126,14 @@ def test_layouts_of_every_kind_and_standard_input(tmp_path: Path) -> None:
         (("-e", "x", "a.dat", "a.dat"), b"invalid float"),
         (("-e", "nan", "a.dat", "a.dat"), b"at least 0"),
         (("-e", "-1", "a.dat", "a.dat"), b"at least 0"),
+        (("empty.csv", "empty.csv"), b"empty.csv, empty.csv: no samples in any of them: nothing was compared"),
         (("-f", "jsn", "a.dat", "a.dat"), b"did you mean 'json'"),
         (("-q", "a.dat", "a.dat"), b"usage"),
     ],
 )
 def test_what_cannot_be_compared_has_a_status_of_its_own(arguments: tuple[str, ...], reason: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_text(WHOLE)
+    (tmp_path / "empty.csv").touch()
     (tmp_path / "torn.csv").write_text("1,2,3,4.5\n1,2,3,4.")
     done = villas_rig(tmp_path, "compare", *arguments)
     assert (done.returncode, done.stdout) == (64, b"")

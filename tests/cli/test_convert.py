@@ -136,6 +136,7 @@ def test_an_empty_input_stays_empty(tmp_path: Path) -> None:
     for setting in ("villas.human", "csv", "json", "villas.binary", "json.kafka"):
         done = villas_rig(tmp_path, "convert", "-i", setting, "-o", "json")
         assert (done.returncode, done.stdout) == (0, b""), setting
+        assert done.stderr == b"villas-rig convert: stdin: has no samples\n"
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,21 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"type": "csv", "separator": 3}, "format 'csv': separator: 3 has to be text in quotes"),
+        ({"type": "csv", "real_precision": 32}, "format 'csv': real_precision: 32 has to be a whole number, at most 31"),
+        ({"type": "csv", "real_precision": 10**30}, "format 'csv': real_precision: 1000000000000000000000000000000 has to be "),
+        ({"type": "csv", "header": "no"}, "format 'csv': header: 'no' has to be true or false"),
+        ({"type": "raw", "bits": 7}, "format 'raw': bits: 7 has to be one of 8, 16, 32, 64"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told_with_its_value_and_what_is_right(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        formats.codec(setting, "1f")
+
+
 @pytest.mark.parametrize("name", formats.names())
 def test_every_documented_option_is_taken_and_a_misspelt_one_refused_with_the_right_one(name: str) -> None:
     if name == "protobuf":

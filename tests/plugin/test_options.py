@@ -126,6 +126,12 @@ def test_a_time_that_is_none_is_a_usage_error(pytester: pytest.Pytester) -> None
     result.stderr.fnmatch_lines(["*--rig-wait=soon: 'soon' is no duration*"])
 
 
+def test_a_size_that_is_none_is_a_usage_error_with_its_name(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess("-o", "villas_keep_size=x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*villas_keep_size: 'x' is no size*"])
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,43 @@ def test_a_broken_file_is_refused_by_name_or_read(kind: str, tmp_path: Path) -> 
             refused += 1
             assert f"broken.{suffix}" in str(error), content  # noqa: PT017 (either outcome is right)
     assert times > refused > times // 10
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "human", "jsonl"])
+def test_a_byte_order_mark_is_skipped(suffix: str, tmp_path: Path) -> None:
+    good = saved(suffix)(tmp_path)
+    (tmp_path / f"marked.{suffix}").write_bytes(b"\xef\xbb\xbf" + good)
+    plain, marked = (recordings.open(tmp_path / f"{name}.{suffix}") for name in ("good", "marked"))
+    assert marked.names == plain.names
+    assert all(np.array_equal(one, other) for one, other in zip(plain.columns, marked.columns, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("junk.npz", b"junk", "junk.npz: no recording that was saved here: it is no zip archive"),
+        ("junk.npz", pickle.dumps([1, 2]), "junk.npz: no recording that was saved here: it is no zip archive"),
+        ("junk.cff", b"junk", "junk.cff: no section of COMTRADE in it: a .cff begins with a line such as '--- file type: CFG"),
+        ("junk.cfg", b"junk", "junk.cfg: no configuration of COMTRADE: line 2 has to be the number of channels"),
+        ("junk.cfg", b"a\n1,1A,x\n", "line 2 has to be the number of channels, of analog and of status ones, as in 6,4A,2D"),
+        ("junk.cfg", b"a,b,1999\n1,1A,0D\n1,x\n50\n", "after its 1 analog and 0 status channels there have to be the frequency"),
+    ],
+)
+def test_what_is_no_recording_is_told_as_that(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    if name.startswith("junk.c"):
+        parts.module("comtrade", "comtrade")
+    (tmp_path / "junk.dat").write_bytes(b"") if name == "junk.cfg" else None
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DecodeError) as caught:
+        recordings.open(tmp_path / name)
+    assert message in str(caught.value)
+
+
+def test_python_objects_are_not_loaded_and_nobody_is_told_how(tmp_path: Path) -> None:
+    np.savez(tmp_path / "objects.npz", signals=np.array([{}], object))
+    with pytest.raises(DecodeError, match=r"objects.npz: .*: it has Python objects in it") as caught:
+        recordings.open(tmp_path / "objects.npz")
+    assert "allow_pickle" not in str(caught.value)
 
 
 def test_a_matlab_file_that_kills_its_reader_is_refused(tmp_path: Path) -> None:
