@@ -67,6 +67,17 @@ def duration(value: str | float) -> int:
     return round(number)
 
 
+def seconds(value: str | float) -> float:
+    """Read a time of a waveform: text with a unit, or a number that already counts seconds. Returns seconds.
+
+    >>> seconds("1 ms"), seconds(0.5)
+    (0.001, 0.5)
+
+    Raises ConfigError as `duration` does, but takes any number as it is.
+    """
+    return _quantity(value, _DURATIONS, "duration", "2 ms") / s if isinstance(value, str) else value
+
+
 def rate(value: str | float) -> float:
     """Read a rate: text with a unit, or a number of hertz. Returns Hz, above 0."""
     number = _quantity(value, _RATES, "rate", "1 kHz") if isinstance(value, str) else _float(value)

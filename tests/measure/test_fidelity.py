@@ -89,6 +89,22 @@ def test_nrmse_is_the_residual_over_what_remains_of_the_reference() -> None:
     assert channel.gain > 1.99
 
 
+def test_a_time_of_a_waveform_is_text_or_counts_seconds_and_one_that_takes_in_all_of_it_is_refused() -> None:
+    noise = np.random.default_rng(1).uniform(-320, 320, COUNT)
+    channel = paired(echo(va=noise))["va"]
+    for dt in ("1 ms", 0.001):
+        verdict = channel.tube(rtol=0.01, dt=dt)
+        assert verdict.outcome is Outcome.FAIL
+        assert "dt 0.001 s" in str(verdict)
+    with pytest.raises(ValueError, match=r"dt is 1e\+06 s, and the whole reference lasts 1 s: .* text such as '1 ms'"):
+        channel.tube(rtol=0.01, dt=1 * ms)
+    rising = Samples({"v": np.clip((T - 0.3) / 0.1, 0, 1)}, origin=STAMPS)
+    climb = fidelity(rising, rising, match=(ALL, ALL), search=("-1 ms", "5 ms"))["v"]
+    assert str(climb.step(at="250 ms", smoothing="2 ms").delay) == str(climb.step(at=0.25, smoothing=0.002).delay)
+    with pytest.raises(ValueError, match="smoothing is 1e\\+06 s, and the record lasts 1 s"):
+        climb.step(smoothing=1 * ms)
+
+
 def test_the_worst_channel_comes_first_with_its_time() -> None:
     spike = phase(T, -2 * np.pi / 3).copy()
     spike[4321] += 100

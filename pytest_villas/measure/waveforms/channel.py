@@ -23,7 +23,7 @@ from pytest_villas.measure.waveforms.sine import Sine, sine
 from pytest_villas.measure.waveforms.step import Step, step
 from pytest_villas.measure.waveforms.tube import tube, tube_bounds
 from pytest_villas.samples import Column, Int64s, SignalType
-from pytest_villas.units import duration
+from pytest_villas.units import duration, seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,18 +113,19 @@ class ChannelFidelity:
 
         return told(self, self._paired(f"samples out of atol {atol:g}, rtol {rtol:g}", missing, close))
 
-    def tube(self, *, atol: float = 0.0, rtol: float = 0.0, dt: float | None = None, missing: int = 0) -> Verdict:
+    def tube(self, *, atol: float = 0.0, rtol: float = 0.0, dt: float | str | None = None, missing: int = 0) -> Verdict:
         """Judge whether the response stays in a tube around the reference, after the delay is taken out.
 
         Args:
             atol: in the unit of the signal.
             rtol: relative to the range of the reference.
-            dt: seconds, by default one sample of the reference. It hides errors of dt times the slope.
+            dt: seconds, or text with a unit (``"1 ms"``), by default one sample of the reference. It hides errors of dt
+                times the slope; ValueError where all of the reference has its place in it.
             missing: see `bit_exact`.
 
         Complex values have to be in the tube with both their parts. Integers and booleans have no tube: INCONCLUSIVE.
         """
-        return told(self, self._in_tube(atol, rtol, dt, missing))
+        return told(self, self._in_tube(atol, rtol, None if dt is None else seconds(dt), missing))
 
     def _in_tube(self, atol: float, rtol: float, dt: float | None, missing: int) -> Verdict:
         sent = self._side.sent
@@ -184,13 +185,18 @@ class ChannelFidelity:
         return one, other
 
     def step(
-        self, *, at: float | None = None, target: float | None = None, band: float = 0.02, smoothing: float | None = None
+        self,
+        *,
+        at: float | str | None = None,
+        target: float | None = None,
+        band: float = 0.02,
+        smoothing: float | str | None = None,
     ) -> Step:
         """Read a step response; see `pytest_villas.measure.step`.
 
         Args:
-            at: when the stimulus stepped, in seconds after the first sample of the reference; by default when the
-                reference has gone half of its way.
+            at: when the stimulus stepped, in seconds, or as text with a unit, after the first sample of the reference; by
+                default when the reference has gone half of its way.
             target: the value to reach; by default the last of the reference.
             band: as there.
             smoothing: as there.
@@ -201,6 +207,7 @@ class ChannelFidelity:
                 at = float(t[int(np.argmax(np.abs(x - x[0]) >= abs(x[-1] - x[0]) / 2))])
         if target is None and x.size:
             target = float(x[-1])
+        at = None if at is None else seconds(at)
         found = step(t, y, at=at, target=target, band=band, smoothing=smoothing, what=f"fidelity {self.name} step")
         return self._doubted(found)
 

@@ -22,6 +22,7 @@ from pytest_villas.measure.waveforms.resample import interpolate, interpolation_
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.measure.waveforms.waveform import Timing
 from pytest_villas.samples import Column, Int64s, Samples, SignalType
+from pytest_villas.units import seconds
 
 _FEWEST: Final = 8  # values that a gain and an offset are fitted to at least: fewer agree by chance
 _FLOORS: Final = 3  # a limit has to be this many times what resampling alone does
@@ -76,7 +77,7 @@ def fidelity(
     *,
     channels: Iterable[str] | None = None,
     match: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-    search: tuple[float, float] | None = None,
+    search: tuple[float | str, float | str] | None = None,
     times: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     doubt: str = "",
 ) -> Fidelity:
@@ -94,8 +95,8 @@ def fidelity(
         response: what came.
         channels: names to compare; by default those that both have.
         match: pairs, as `(indices of the reference, indices of the response)`, each int64 of shape (m,).
-        search: least and greatest delay of the waveform to consider, in seconds; by default an eighth of the record to
-            either side, at most one second. A periodic signal wants less than half a
+        search: least and greatest delay of the waveform to consider, in seconds or as text with a unit; by default an eighth
+            of the record to either side, at most one second. A periodic signal wants less than half a
             period (three phases less than a third: a delay of a third looks like phases that were exchanged in a ring).
         times: int64 ns stamps for reference and response; by default `origin` (or `received`, where there is none) of the
             reference and `received` (or `origin`) of the response.
@@ -107,13 +108,14 @@ def fidelity(
     absent = () if channels is not None else tuple(sorted(set(reference.names) ^ set(response.names)))
     stamps = stamps_of(reference, response, times)
     pairs = None if match is None else checked_pairs(match, reference, response)
+    reach = None if search is None else (seconds(search[0]), seconds(search[1]))
     together: dict[bytes, tuple[Bools, list[str]]] = {}
     for name in names:
         rows = _carried(reference, response, name, pairs)
         together.setdefault(rows.tobytes(), (rows, []))[1].append(name)
     parts = [
-        _fidelity(reference, *_only(rows, response, stamps, pairs), of, search, doubt, absent) for rows, of in together.values()
-    ] or [_fidelity(reference, response, stamps, pairs, [], search, doubt, absent)]
+        _fidelity(reference, *_only(rows, response, stamps, pairs), of, reach, doubt, absent) for rows, of in together.values()
+    ] or [_fidelity(reference, response, stamps, pairs, [], reach, doubt, absent)]
     # what was compared of the most complete channels was compared at all
     fullest = min(parts, key=lambda part: part.missing.size)
     judged = sorted((channel for part in parts for channel in part.channels), key=lambda channel: -channel.badness)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pytest_villas.measure.estimate import Estimate
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.measure.waveforms.sine import seconds_of
+from pytest_villas.units import format_duration, s, seconds
 
 _SHORTEST: Final = 20
 _TAIL: Final = 0.1  # share of the record that stands for the final value
@@ -49,7 +50,7 @@ def step(
     at: float | None = None,
     target: float | None = None,
     band: float = 0.02,
-    smoothing: float | None = None,
+    smoothing: float | str | None = None,
     what: str = "step",
 ) -> Step:
     """Read a step response.
@@ -60,7 +61,7 @@ def step(
         at: when the stimulus stepped, in the unit of `t`; by default the first sample.
         target: the value that should be reached, for the steady-state error.
         band: of the settling, relative to the height of the step: 0.02 for 2 %.
-        smoothing: length of the filter in seconds; by default a hundredth of the record, but at most two fifths of the rise.
+        smoothing: length of the filter in seconds, or as text with a unit, shorter than the record; by default a hundredth of the record, but at most two fifths of the rise.
         what: name of the channel, for verdicts.
 
     Times are known to a sample at best, and noise widens them; what cannot be read (no step, not settled within the record,
@@ -73,6 +74,10 @@ def step(
         raise ValueError(f"band {band}: a share of the height of the step, such as 0.02, is needed")
     if y.size < _SHORTEST or not np.isfinite(y).all() or not (np.diff(when) > 0).all():
         return _nothing(what, "no_information", f"at least {_SHORTEST} finite samples at increasing times are needed")
+    length = None if smoothing is None else seconds(smoothing)
+    if length is not None and not 0 <= length < when[-1] - when[0]:
+        lasts = format_duration(float(when[-1] - when[0]) * s)
+        raise ValueError(f"smoothing is {length:g} s, and the record lasts {lasts}: it counts seconds, or is text such as '1 ms'")
     start = float(when[0])
     if at is not None:
         start = float(seconds_of(np.asarray([at]), int(np.asarray(t)[0]))[0])
@@ -89,7 +94,7 @@ def step(
     noise = 1.4826 * float(np.median(np.abs(np.diff(raw, 2)))) / math.sqrt(6)
     if not abs(height) > max(_VISIBLE * noise, 1e-9 * max(abs(initial), abs(final))):
         return _nothing(what, "no_information", "there is no step of more than five times the noise")
-    z, sigma = _smoothed((raw - initial) / height, _length(raw, even, initial, height, after, smoothing), noise / abs(height))
+    z, sigma = _smoothed((raw - initial) / height, _length(raw, even, initial, height, after, length), noise / abs(height))
     level_u = noise / math.sqrt(tail.size)
     spread = level_u / abs(height)
     ten, half, ninety = (_crossing(even, z, level, after) for level in (0.1, 0.5, 0.9))

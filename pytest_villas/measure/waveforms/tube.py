@@ -20,6 +20,7 @@ from pytest_villas.measure.waveforms.exact import check_tolerances, none_of
 from pytest_villas.measure.waveforms.place import ANYWHERE, Bools, Places
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import Int64s
+from pytest_villas.units import format_duration, s, seconds
 
 _EVEN: Final = 1e-7  # of a step: grids as even as this are uniform
 
@@ -53,7 +54,7 @@ def tube(
     *,
     atol: float = 0.0,
     rtol: float = 0.0,
-    dt: float = 0.0,
+    dt: float | str = 0.0,
     places: Places = ANYWHERE,
     what: str = "samples",
 ) -> Verdict:
@@ -66,13 +67,15 @@ def tube(
         response: shape (m,), float64.
         atol: tolerance, in units of the signal.
         rtol: tolerance, relative to the range (greatest minus least value) of the reference.
-        dt: seconds. Beware: it hides errors of dt times the slope.
+        dt: seconds, or text with a unit. Beware: it hides errors of dt times the slope.
         places: what to call the samples in the message.
         what: what is judged.
 
     NaN on either side fails, and so does a sample more than dt before or after the reference. Nothing to compare is
-    INCONCLUSIVE. Raises ValueError for shapes that do not fit, times that do not increase, and tolerances below 0.
+    INCONCLUSIVE. Raises ValueError for shapes that do not fit, times that do not increase, tolerances below 0, and a dt in
+    which all of the reference has its place: that would let everything in its range pass.
     """
+    dt = seconds(dt)
     check_tolerances(atol=atol, rtol=rtol, dt=dt)
     knots, at = _seconds(np.asarray(reference_t), np.asarray(t))
     x, y = np.asarray(reference, np.float64), np.asarray(response, np.float64)
@@ -80,6 +83,9 @@ def tube(
         raise ValueError(f"times and values come in pairs: reference {knots.shape}, {x.shape}; response {at.shape}, {y.shape}")
     if not (knots[1:] > knots[:-1]).all():
         raise ValueError("the times of the reference have to increase")
+    if knots.size > 2 and dt >= knots[-1] - knots[0]:
+        lasts = format_duration(float(knots[-1] - knots[0]) * s)
+        raise ValueError(f"dt is {dt:g} s, and the whole reference lasts {lasts}: dt counts seconds, or is text such as '1 ms'")
     what = f"{what} out of the tube atol {atol:g}, rtol {rtol:g}, dt {dt:g} s"
     if not x.size:
         return none_of(np.zeros(0, np.bool_), x, x, places, what)
