@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, overload
 
-from pytest_villas.errors import ConfigError, RigError, VillasError
+from pytest_villas.errors import ConfigError, RigError, SignalError, VillasError
 from pytest_villas.replay.floor import Floor
 from pytest_villas.replay.live import State
 from pytest_villas.replay.replay import Exchange
@@ -17,7 +17,7 @@ from pytest_villas.replay.run import Run
 from pytest_villas.replay.runs import Runs, repeated, until_conclusive
 from pytest_villas.rig.reference import compute
 from pytest_villas.rig.rig import Progress, RigProcess
-from pytest_villas.rig.stored import Stored, measure
+from pytest_villas.rig.stored import Stored, differ, measure
 from pytest_villas.samples import Samples, Signal
 from pytest_villas.units import duration
 
@@ -29,10 +29,12 @@ def _silent(_: State) -> None:
     """Show nothing."""
 
 
-def _check(stimulus: object) -> None:
+def _check(stimulus: object, reference: Samples | None) -> None:
     if not isinstance(stimulus, Samples):
         made = "as of generate.sine(...), recordings.open(...) or Samples({'va': [...]}, origin=[...])"
         raise TypeError(f"rig.replay takes Samples, {made}, and no {type(stimulus).__name__}")
+    if reference is not None and (unlike := differ(reference, stimulus)):
+        raise SignalError(unlike)
 
 
 def as_it_came(exchange: Exchange) -> Exchange:
@@ -100,18 +102,19 @@ class Rig:
         Args:
             stimulus: columns for some of `signals`, by name or, with other names, by position; only the differences of
                 its origin stamps count.
-            reference: what the response should be, one sample for each of the stimulus; without it the rig file's
-                `[reference]` computes it, and where there is none the stimulus itself is the reference.
+            reference: what the response should be, one sample for each of the stimulus, whose origin stamps it gets; without
+                it the rig file's `[reference]` computes it, and where there is none the stimulus itself is the reference.
             runs: replay so many times, and return all as `Runs`, which are judged together; with `until`, at least so many.
             until: `"conclusive"` replays until all declared limits are known to be kept, one of them is known to be
                 broken, or more samples would not help.
             within: how long that may take, in ns or as text; the first run is always made.
 
-        Raises EncodeError, before anything is sent, for what would harm the rig; RigError where the rig dies or cannot be
+        Raises, before anything is sent, EncodeError for what would harm the rig, and SignalError for a reference of another
+        length; RigError where the rig dies or cannot be
         impaired as the session asks; ConfigError for a number of runs below 1, and for `until` where no limit is declared;
         TypeError for a stimulus that is no `Samples`.
         """
-        _check(stimulus)
+        _check(stimulus, reference)
         if runs is not None and runs < 1:
             raise ConfigError(f"runs={runs}: at least 1 is needed")
         if until is None:

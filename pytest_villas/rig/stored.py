@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from pytest_villas import recordings
-from pytest_villas.errors import DecodeError, RigError
+from pytest_villas.errors import DecodeError, RigError, SignalError
 from pytest_villas.formats import Rejection
 from pytest_villas.impair import parse
 from pytest_villas.measure.timing.clock import Clock
@@ -161,12 +161,16 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         floor: what the harness takes by itself.
         reference: what the response should be, one sample for each of the stimulus; needed where that was `given`.
         model: computes it, where the rig file says how.
+
+    Raises SignalError for a reference of another length, RigError for a model that gives one.
     """
     how = kept.matching()
     measured = timed(exchange, how, floor)
     if kept.reference == "model":
         similarity = _against_model(exchange, measured, how, model)
     else:
+        if reference is not None and (unlike := differ(reference, measured.stimulus)):
+            raise SignalError(unlike)
         similarity = _compared(measured.stimulus if reference is None else reference, measured)
     return Run(
         rig=kept.rig,
@@ -236,6 +240,8 @@ def _paced(count: int, steps: Int64s, received: Int64s) -> Int64s:
 def _compared(reference: Samples, measured: Timed) -> Fidelity:
     """Compare with a reference that has one sample for each of the stimulus; by waveform where there are no pairs."""
     match = measured.match
+    # whenever it says that it was: it is the right response to what was sent then
+    reference = reference.replace(origin=measured.stimulus.origin)
     if match.by == "waveform":
         return fidelity(reference, measured.response)
     return fidelity(reference, measured.response, match=(match.stimulus[match.first], match.response[match.first]))
@@ -243,9 +249,16 @@ def _compared(reference: Samples, measured: Timed) -> Fidelity:
 
 def _of_length(model: Model, stimulus: Samples) -> Samples:
     reference = model(stimulus)
-    if len(reference) != len(stimulus):
-        raise RigError(f"the reference has {len(reference)} samples for {len(stimulus)} of the stimulus")
+    if unlike := differ(reference, stimulus):
+        raise RigError(unlike)
     return reference
+
+
+def differ(reference: Samples, stimulus: Samples) -> str:
+    """Say so where a reference has not one sample for each of the stimulus; else nothing."""
+    if len(reference) == len(stimulus):
+        return ""
+    return f"the reference has {len(reference)} samples for {len(stimulus)} of the stimulus: it has to have one for each"
 
 
 def _recording(path: Path) -> Samples:

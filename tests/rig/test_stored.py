@@ -11,7 +11,7 @@ import pytest
 from proof.loopback import replayed
 
 from pytest_villas import Samples, generate
-from pytest_villas.errors import DecodeError
+from pytest_villas.errors import DecodeError, SignalError
 from pytest_villas.measure.verdict import Outcome
 from pytest_villas.replay.capture import Capture
 from pytest_villas.replay.floor import Floor
@@ -74,7 +74,7 @@ def measured(
     meant = START + np.arange(n) * ms
     sent = stimulus.replace(origin=meant, sequence=np.arange(n))
     capture = Capture(meant, meant, np.zeros(n, bool), response.received, np.zeros(len(response) + 1, int), np.zeros(0, np.uint8))
-    kind: Any = "model" if match else "stimulus" if reference is None else "given"
+    kind: Any = "model" if "tag" in match else "stimulus" if reference is None else "given"
     kept = stored.Stored(
         rig="lab1", match=MatchSection(**match), clock=ClockSection(), replay=ReplaySection(), reference=kind, limits={}
     )
@@ -124,3 +124,20 @@ def test_a_model_rig_that_lost_nothing_is_judged_as_it_is(tmp_path: Path) -> Non
     assert channel.tube(rtol=0.01)
     off = measured(*stepped(2000, every, wrong=0.1), tmp_path, lead=500, tag="tag", step="step").fidelity["y"]
     assert off.allclose(atol=0.01).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("by", ["sequence", "waveform"])
+def test_a_reference_that_the_test_gave_is_taken_for_the_time_of_the_stimulus(tmp_path: Path, by: str) -> None:
+    number = np.arange(2000)
+    columns = {"trip": (number // 250) % 2 == 1, "v": np.sin((number / 300.0) ** 2)}
+    received = START + number * ms + 200 * us
+    response = Samples(columns, sequence=number, received=received)
+    stimulus = Samples(columns, origin=number * ms)
+    for reference in (stimulus, Samples(columns)):
+        kept: Any = {"by": by}
+        found = measured(stimulus, response, tmp_path, reference=reference, **kept).fidelity
+        assert found["trip"].edges().missing == 0
+        assert found["trip"].edges().delay.max < 5 * ms
+        assert found["v"].nrmse < 0.01
+    with pytest.raises(SignalError, match="the reference has 1990 samples for 2000 of the stimulus: it has to have one for each"):
+        measured(stimulus, response, tmp_path, reference=stimulus[10:])
