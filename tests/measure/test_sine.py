@@ -136,3 +136,34 @@ def test_a_reference_without_that_line_gives_no_gain() -> None:
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_tiny_records_are_no_sine(count: int) -> None:
     assert sine(T[:count], T[:count]).frequency.status == "no_information"
+
+
+def test_distortion_anywhere_in_a_long_record_counts() -> None:
+    t = np.arange(100_000) * 1e-4
+    x = 325 * np.sin(2 * np.pi * 50 * t)
+    late = np.where(t >= 3.3, 0.1 * 325 * np.sin(2 * np.pi * 150 * t), 0)
+    thd = sine(t, x + late).thd
+    assert float(thd) == pytest.approx(0.1 * np.sqrt(0.67), rel=0.01)
+    assert (thd < "3 %").outcome is Outcome.FAIL
+    assert thd.n == t.size
+    assert sine(t, x + 0.3 * late).thd < "3 %"
+
+
+def test_distortion_is_told_of_a_frequency_that_wanders_and_of_few_long_periods() -> None:
+    t = np.arange(200_000) * 1e-4
+    angle = 2 * np.pi * (50 * t + 0.2 * np.sin(2 * np.pi * t / 20))
+    assert float(sine(t, np.sin(angle) + 0.05 * np.sin(5 * angle)).thd) == pytest.approx(0.05, rel=0.1)
+    slow = 2 * np.pi * 0.5 * t
+    assert float(sine(t, np.sin(slow) + 0.05 * np.sin(5 * slow)).thd) == pytest.approx(0.05, rel=0.002)
+
+
+@pytest.mark.parametrize("apart", [0.1, 0.2, 0.02])
+def test_a_phase_against_a_reference_of_another_frequency_is_uncertain_by_what_it_turns(apart: float) -> None:
+    t = np.arange(20_000) * 1e-4
+    x = np.sin(2 * np.pi * 50 * t)
+    half = 360 * apart * 1.0
+    found = sine(t, np.sin(2 * np.pi * (50 * t + apart * (t - 1))), x)
+    assert (abs(found.phase) <= 0.9 * half).outcome is Outcome.INCONCLUSIVE
+    assert abs(found.phase) <= 1.1 * half
+    assert found.gain.lower <= 1 <= found.gain.upper
+    assert abs(sine(t, np.sin(2 * np.pi * 50 * t - 0.1), x).phase) <= 6

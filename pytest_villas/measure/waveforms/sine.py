@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +19,9 @@ from pytest_villas.measure.waveforms.shift import Floats
 HARMONICS: Final = 40
 _STEPS: Final = 20
 _GUESS: Final = 1 << 17  # samples for the first guess of the frequency
-_DISTORTION: Final = 1 << 15  # samples for the harmonics: 81 columns of them have to fit into memory
+_CACHED: Final = 1 << 12  # samples of which 41 powers fit into a cache
+_STRETCH: Final = 1 << 15  # samples of a stretch of which the harmonics are told ...
+_IN_STRETCH: Final = 10  # ... and at least so many periods: over longer ones a frequency that wanders would hide them
 _PERIODS: Final = 1.5  # fewer do not tell a sine from an offset
 
 
@@ -48,8 +53,10 @@ class Sine:
         amplitude: peak, in the unit of the signal.
         offset: in the unit of the signal.
         gain: amplitude over that of the reference.
-        phase: against the reference, in degrees, -180 to 180; negative where the response is late.
-        thd: total harmonic distortion, harmonics 2 to 40 (or to Nyquist) over the fundamental, unit 1.
+        phase: against the reference, in degrees, -180 to 180; negative where the response is late. Where the frequencies of
+            both differ it is that in the middle of the record, uncertain by what it turns until the ends.
+        thd: total harmonic distortion, harmonics 2 to 40 (or to Nyquist) over the fundamental, unit 1; of a long record the rms
+            over stretches of 32768 samples or ten periods.
         sinad: signal to noise and distortion, in dB.
         enob: effective number of bits, for the full scale given (else for twice the amplitude).
     """
@@ -121,17 +128,64 @@ def harmonics(t: npt.ArrayLike, values: npt.ArrayLike, frequency: float, count: 
     Returns:
         Phasors, complex of shape (h, c), from the fundamental on; and the rms of the rest, shape (c,).
     """
-    at, x = seconds_of(t)[:_DISTORTION], np.atleast_2d(np.asarray(values, np.float64))[:, :_DISTORTION]
+    at, x = seconds_of(t), np.atleast_2d(np.asarray(values, np.float64))
     nyquist = (at.size - 1) / (2 * float(at[-1] - at[0]))
     most = max(1, min(count, math.ceil(nyquist / frequency * (1 - 1e-9)) - 1, (at.size - 2) // 4))
-    angle = 2 * np.pi * frequency * np.outer(np.arange(1, most + 1), at)
-    basis = np.concatenate([np.ones((1, at.size)), np.cos(angle), np.sin(angle)])
-    gram = basis @ basis.T
-    theta = np.linalg.solve(gram, basis @ x.T)
-    rest = x - theta.T @ basis
-    theta += np.linalg.solve(gram, basis @ rest.T)  # once more: the normal equations square the condition
-    rest = x - theta.T @ basis
-    return theta[1 : most + 1] - 1j * theta[most + 1 :], np.sqrt((rest**2).mean(axis=1))
+    # values = sum over k = -most .. most of c_k turn**k, so that the normal equations are sums of powers of turn alone
+    sums, parts = np.zeros(2 * most + 1, np.complex128), np.zeros((most + 1, len(x)), np.complex128)
+    for part, _ in _powers_of(at, x, frequency, most):
+        sums[: most + 1] += part.sum(axis=1)
+        sums[most + 1 :] += np.einsum("kn,n->k", part[1:], part[most])
+    lag = np.arange(2 * most + 1)[None, :] - np.arange(2 * most + 1)[:, None]
+    gram = np.where(lag >= 0, sums[np.abs(lag)], sums[np.abs(lag)].conj())
+    for _ in range(2):  # twice: the normal equations square the condition
+        right = np.zeros_like(parts)
+        for part, y in _powers_of(at, x, frequency, most):
+            right += np.einsum("kn,cn->kc", part, _rest(part, parts, y)).conj()  # the values are real
+        parts += np.linalg.solve(gram, np.concatenate([right[:0:-1].conj(), right]))[most:]
+    square = sum((_rest(part, parts, y) ** 2).sum(axis=1) for part, y in _powers_of(at, x, frequency, most))
+    return 2 * parts[1:], np.sqrt(square / at.size)
+
+
+_Powers: TypeAlias = npt.NDArray[np.complex128]
+
+
+def _powers_of(t: Floats, x: Floats, frequency: float, most: int) -> Iterator[tuple[_Powers, Floats]]:
+    """Yield the powers 0 .. most of the turning phase, shape (most + 1, m), and the values there, as many as a cache holds."""
+    for start in range(0, t.size, _CACHED):
+        within = slice(start, start + _CACHED)
+        turn = np.exp(2j * np.pi * frequency * t[within])
+        powers = np.empty((most + 1, turn.size), np.complex128)
+        powers[0] = 1
+        for k in range(most):
+            np.multiply(powers[k], turn, out=powers[k + 1])
+        yield powers, x[:, within]
+
+
+def _rest(powers: _Powers, parts: npt.NDArray[np.complex128], x: Floats) -> Floats:
+    """Take from values, shape (c, m), what a mean and harmonics with coefficients of shape (most + 1, c) explain."""
+    return np.asarray(x - parts[0].real[:, None] - 2 * np.einsum("kc,kn->cn", parts[1:], powers[1:]).real)
+
+
+def _distortion(t: Floats, values: Floats, frequency: float) -> tuple[Floats, float, float]:
+    """Fit harmonics to each stretch of a record.
+
+    Returns the rms over the stretches of each harmonic's amplitude, from the fundamental on; that of the rest; and the
+    samples of a stretch.
+    """
+    period = t.size / (frequency * float(t[-1] - t[0]))
+    stretches = max(int(t.size / max(_STRETCH, _IN_STRETCH * period)), 1)
+    bounds = np.linspace(0, t.size, stretches + 1).astype(int).tolist()
+    found = []
+    for a, b in pairwise(bounds):
+        own = frequency
+        if stretches > 1:  # one that wanders over the record has the harmonics of each stretch elsewhere
+            with contextlib.suppress(ValueError):
+                own = fit_sine(t[a:b], values[a:b], frequency).frequency
+        found.append(harmonics(t[a:b], values[a:b], own))
+    fewest = min(len(tones) for tones, _ in found)
+    tones = np.sqrt(np.mean([np.abs(tones[:fewest, 0]) ** 2 for tones, _ in found], axis=0))
+    return tones, math.sqrt(float(np.mean([rest[0] ** 2 for _, rest in found]))), t.size / stretches
 
 
 def sine(
@@ -159,7 +213,7 @@ def sine(
     units = ("Hz", "", "", "1", "deg", "1", "dB", "bit")
     try:
         fit = fit_sine(t, response, frequency)
-        given = None if reference is None else _at_frequency(t, reference, fit.frequency)
+        given = None if reference is None else _at_frequency(t, reference, fit)
     except ValueError as error:
         nothing = {"status": "no_information", "why": str(error)}
         return Sine(*(Estimate(f"{what} {n}", math.nan, u, **nothing) for n, u in zip(names, units, strict=True)))  # type: ignore[arg-type]  # two texts
@@ -167,24 +221,26 @@ def sine(
     amplitude, u = abs(complex(fit.phasor[0])), float(fit.phasor_u[0])
     noise = float(fit.residual[0])
     level_u = noise * math.sqrt(2 / n)
-    tones, rest = harmonics(t, response, fit.frequency)
-    used = min(n, _DISTORTION)
-    thd = float(np.sqrt((np.abs(tones[1:, 0]) ** 2).sum()) / abs(tones[0, 0]))
-    tone_u = float(rest[0]) * math.sqrt(2 / used) / amplitude
+    tones, rest, used = _distortion(seconds_of(t), np.asarray(response, np.float64), fit.frequency)
+    thd = float(np.sqrt((tones[1:] ** 2).sum()) / tones[0])
+    tone_u = rest * math.sqrt(2 / used) / amplitude
     sinad = 20 * math.log10(amplitude / math.sqrt(2) / noise) if noise else math.inf
     enob = math.log2((full_scale or 2 * amplitude) / (math.sqrt(12) * noise)) if noise else math.inf
     short = "" if len(tones) == HARMONICS else f"harmonics to the {len(tones)}th only: the next is above Nyquist"
     against: dict[str, Any] = {} if given else {"status": "no_information", "why": "there is no reference"}
     ratio = complex(fit.phasor[0]) / given[0] if given else complex(math.nan)
     spread = math.hypot(level_u / amplitude, given[1] / abs(given[0])) if given else 0.0
+    # two frequencies: the phase of the record is any from that of its beginning to that of its end
+    turned = given[2] if given else 0.0
+    gain_u, phase_u = math.hypot(spread, 1 - float(np.sinc(turned))), math.hypot(spread, math.pi * turned / 2)
     return Sine(
         frequency=Estimate(f"{what} frequency", fit.frequency, "Hz", fit.frequency_u, n=n),
         amplitude=Estimate(f"{what} amplitude", amplitude, "", min(u, level_u), n=n),
         offset=Estimate(f"{what} offset", float(fit.offset[0]), "", noise / math.sqrt(n), n=n),
-        gain=Estimate(f"{what} gain", abs(ratio), "1", spread * abs(ratio), n=n, **against),
-        phase=Estimate(f"{what} phase", math.degrees(np.angle(ratio)), "deg", math.degrees(spread), n=n, **against),
+        gain=Estimate(f"{what} gain", abs(ratio), "1", gain_u * abs(ratio), n=n, **against),
+        phase=Estimate(f"{what} phase", math.degrees(np.angle(ratio)), "deg", math.degrees(phase_u), n=n, **against),
         thd=Estimate(
-            f"{what} thd", thd, "1", tone_u, n=used, floor=2 * tone_u * math.sqrt(len(tones)) or None, why=short,
+            f"{what} thd", thd, "1", tone_u, n=n, floor=2 * tone_u * math.sqrt(len(tones)) or None, why=short,
             status="ok" if len(tones) > 1 else "no_information",
         ),
         sinad=Estimate(f"{what} sinad", sinad, "dB", 20 / math.log(10) / math.sqrt(2 * n), n=n),
@@ -192,8 +248,12 @@ def sine(
     )  # fmt: skip
 
 
-def _at_frequency(t: npt.ArrayLike, values: npt.ArrayLike, frequency: float) -> tuple[complex, float]:
-    """Fit amplitude, phase and offset at a known frequency: the phasor, and its uncertainty."""
+def _at_frequency(t: npt.ArrayLike, values: npt.ArrayLike, fit: SineFit) -> tuple[complex, float, float]:
+    """Fit amplitude, phase and offset of a reference at the frequency of the response.
+
+    Returns the phasor, its uncertainty, and how many turns the response gains on it over the record, beyond doubt.
+    """
+    frequency = fit.frequency
     at, x = seconds_of(t), np.asarray(values, np.float64)
     if x.shape != at.shape or not np.isfinite(x).all():
         raise ValueError("the reference has to be finite, with one value for each of the response")
@@ -202,7 +262,12 @@ def _at_frequency(t: npt.ArrayLike, values: npt.ArrayLike, frequency: float) -> 
     noise = float(np.sqrt((rest**2).mean()))
     if not abs(phasor) > 1e-9 * float(np.abs(x).max()) or abs(phasor) < noise / math.sqrt(at.size):
         raise ValueError(f"the reference has no line at {frequency:.6g} Hz")
-    return phasor, noise * math.sqrt(2 / at.size)
+    try:
+        own = fit_sine(at, x, frequency)
+    except ValueError:  # it has that line, and is no sine by itself
+        return phasor, noise * math.sqrt(2 / at.size), 0.0
+    apart = max(abs(own.frequency - frequency) - 2 * math.hypot(own.frequency_u, fit.frequency_u), 0.0)
+    return phasor, noise * math.sqrt(2 / at.size), apart * float(at[-1] - at[0])
 
 
 def _three(t: Floats, x: Floats, frequency: float) -> tuple[Floats, Floats]:
