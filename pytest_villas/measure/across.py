@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, TypeGuard
+
+import numpy as np
 
 from pytest_villas.measure.estimate import Count, Limit, Measure
 from pytest_villas.measure.timing.deadline import Share
@@ -60,7 +63,10 @@ class Worst(Measure):
 
 
 class Each:
-    """The same thing of several runs: its attributes, items and results are those of each run, put together by `across`."""
+    """The same thing of several runs: its attributes, items and results are those of each run, put together by `across`.
+
+    Length, truth, elements and membership are told where they are the same in all runs; else they raise TypeError.
+    """
 
     __slots__ = ("_confidence", "_parts")
 
@@ -79,18 +85,39 @@ class Each:
         return across([part(*args, **kwargs) for part in self._parts], self._confidence)
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over the names of the first run: all have the same."""
-        return iter(self._parts[0])
+        """Iterate over the names, in the order of the first run; TypeError where not all runs have the same."""
+        named = all(isinstance(part, Mapping) for part in self._parts)
+        found = [list(part) for part in self._parts]
+        first = found[0]
+        if not all(set(other) == set(first) if named else _alike(other, first) for other in found):
+            raise TypeError(self._unlike("elements", found))
+        return iter(first)
 
     def __contains__(self, key: object) -> bool:
-        return all(key in part for part in self._parts)
+        return bool(self._common(f"whether {key!r} is there", [key in part for part in self._parts]))
 
     def __len__(self) -> int:
-        return len(self._parts[0])
+        return int(self._common("lengths", [len(part) for part in self._parts]))
+
+    def __bool__(self) -> bool:
+        return bool(self._common("truth", [bool(part) for part in self._parts]))
+
+    def _common(self, what: str, found: list[int]) -> int:
+        if len(set(found)) > 1:
+            raise TypeError(self._unlike(what, found))
+        return found[0]
+
+    def _unlike(self, what: str, found: Sequence[object]) -> str:
+        told = ", ".join(map(reprlib.repr, found))
+        return f"the runs have no common answer: {what}: {told}; look at each run by itself: for run in runs: ..."
 
     def __repr__(self) -> str:
         """Say what it is in each run."""
         return f"<in {len(self._parts)} runs: {'; '.join(map(repr, self._parts))}>"
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(a is b or bool(np.all(a == b)) for a, b in zip(one, other, strict=True))
 
 
 def across(parts: Sequence[Any], confidence: float = CONFIDENCE) -> Any:

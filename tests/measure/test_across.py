@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pytest_villas.measure import Count, Estimate, Latency, Outcome, by_sequence, delivery, latency
+from pytest_villas.measure import Count, Estimate, Latency, Outcome, by_sequence, delivery, fidelity, latency
 from pytest_villas.measure.across import Each, Worst, across, gravest
 from pytest_villas.measure.timing.distribution import Distribution, joined
 from pytest_villas.measure.timing.gate import LOST, dependence
-from pytest_villas.samples import NO_TIME
+from pytest_villas.samples import NO_TIME, Samples
 from pytest_villas.units import ms, s, us
 
 
@@ -166,3 +167,36 @@ def test_the_gravest_of_verdicts_is_the_first_of_its_kind_and_names_its_run() ->
 def test_lost_samples_of_any_run_count_in_the_tail() -> None:
     parts = [times(np.full(1000, ms)), times([*[ms] * 900, *[LOST] * 100])]
     assert (joined(parts).p99 < "1 s").outcome is not Outcome.PASS
+
+
+def test_what_differs_between_runs_has_no_length_truth_or_elements_in_common() -> None:
+    sent = np.arange(100)
+    whole, half = (delivery(by_sequence(sent, sent[:count])) for count in (100, 50))
+    lost = Each([whole, half]).lost_at
+    asked: tuple[Callable[[Any], Any], ...] = (len, list, lambda part: 70 in part)
+    for ask in asked:
+        with pytest.raises(TypeError, match=r"the runs have no common answer: .* look at each run by itself"):
+            ask(lost)
+    alike = Each([half, half]).lost_at
+    assert len(alike) == 50
+    assert list(alike) == list(range(50, 100))
+    assert 70 in alike
+    none = Each([whole, whole]).lost_at
+    assert (len(none), bool(len(none)), list(none)) == (0, False, [])
+
+
+def test_channels_that_not_all_runs_have_are_said_to_be_missing() -> None:
+    t, x = np.arange(200) * ms, np.sin(np.arange(200) / 9)
+    reference = Samples({"a": x, "b": x}, origin=t)
+    pairs = np.arange(200)
+    good, inverted, lacking = (
+        fidelity(reference, Samples(columns, received=t), match=(pairs, pairs))
+        for columns in ({"a": x, "b": x}, {"a": -x, "b": x}, {"a": x})
+    )
+    assert set(Each([good, inverted])) == {"a", "b"}
+    with pytest.raises(TypeError, match="elements: "):
+        list(Each([lacking, good]))
+    with pytest.raises(TypeError, match="truth: "):
+        bool(Each([lacking, good]).absent)
+    with pytest.raises(TypeError, match="whether 'b' is there: False, True"):
+        assert "b" in Each([lacking, good])
