@@ -2,7 +2,7 @@
 
 Bytes are read when the descriptor of the port says that they are there, and a message is stamped when its last byte was
 read. What cannot be written at once waits in a queue of our own and goes on when the port takes it. Where the port goes
-away, `receive` says so once and the link tries to open it again; `wait_connected` waits for that.
+away, `receive` says so once and the link tries to open it again, in a thread; `wait_connected` waits for that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import serial
 from serial.urlhandler import protocol_socket
@@ -20,6 +20,7 @@ from pytest_villas.errors import LinkError, LinkTimeout
 from pytest_villas.links.framing import Framing
 from pytest_villas.links.link import Losses, Stamp, WireTimes
 from pytest_villas.links.serial_line import SerialLine
+from pytest_villas.links.serial_opening import Opening
 from pytest_villas.links.serial_port import DescriptorPort, Gone, Port, open_serial
 from pytest_villas.links.serial_thread import ThreadPort
 from pytest_villas.links.sp_loop import READ, WRITE, Loop
@@ -48,6 +49,7 @@ class SerialLink:
     stamp: Stamp = Stamp.USER
     _loop: Loop | None = field(default=None, init=False, repr=False, compare=False)
     _port: Port | None = field(default=None, init=False, repr=False, compare=False)
+    _opening: Opening | None = field(default=None, init=False, repr=False, compare=False)
     _queue: deque[bytes] = field(default_factory=deque, init=False, repr=False, compare=False)
     _waiting: bool = field(default=False, init=False, repr=False, compare=False)
     _arrived: deque[tuple[int, bytes]] = field(default_factory=deque, init=False, repr=False, compare=False)
@@ -66,7 +68,7 @@ class SerialLink:
         """Open the port; LinkError with a remedy where it is missing, busy or forbidden."""
         self._loop = Loop()
         try:
-            self._connect()
+            self._use(open_serial(self.line))
         except BaseException:
             self.close()
             raise
@@ -152,31 +154,37 @@ class SerialLink:
         end = time.monotonic_ns() + LINGER_NS
         while self._port is not None and (self._queue or self._port.unsent()) and time.monotonic_ns() < end:
             self._loop.turn(0.001)
-        self._disconnect()
+        if (port := self._disconnect()) is not None:
+            port.close()
+        if self._opening is not None:
+            self._loop.forget(self._opening)
+            self._opening.give_up()
+            self._opening = None
         self._loop.close()
         self._loop = None
         self._arrived.clear()
         self._untold = False
 
-    def _connect(self) -> None:
+    def _use(self, opened: Any) -> None:
+        """Go on with an open port of pyserial."""
         assert self._loop is not None
-        opened = open_serial(self.line)
         by_descriptor = type(opened) is serial.Serial or isinstance(opened, protocol_socket.Serial)
         self._port = DescriptorPort(self.line, opened) if by_descriptor else ThreadPort(opened)
         self._loop.watch(self._port, READ, self._serve)
 
-    def _disconnect(self) -> None:
+    def _disconnect(self) -> Port | None:
+        """Let go of the port, and return it to be closed."""
         port, self._port = self._port, None
         if port is None or self._loop is None:
-            return
+            return None
         for name, count in port.line_faults().items():
             self._line_faults[name] = self._line_faults.get(name, 0) + count
         self._loop.forget(port)
-        port.close()
         self._lost += len(self._queue)
         self._queue.clear()
         self._waiting = False
         self.receiving.reset()
+        return port
 
     def _serve(self, _: int) -> None:
         """Take what has come and send what waits; both are tried, since an event may be old."""
@@ -226,12 +234,20 @@ class SerialLink:
         self._untold = True
         assert self._loop is not None
         self._loop.remind(on=True)
-        self._disconnect()
-        self._reopen()
+        self._reopen(self._disconnect())
 
-    def _reopen(self) -> None:
+    def _reopen(self, former: Port | None = None) -> None:
         assert self._loop is not None
-        try:
-            self._connect()
-        except LinkError:
-            self._loop.alarm(self._reopen, time.monotonic_ns() + _REOPEN_NS)
+        self._opening = Opening(self.line, former)
+        self._loop.watch(self._opening, READ, self._reopened)
+
+    def _reopened(self, _: int) -> None:
+        loop, opening = self._loop, self._opening
+        assert loop is not None
+        assert opening is not None
+        loop.forget(opening)
+        self._opening = None
+        if (opened := opening.take()) is None:
+            loop.alarm(self._reopen, time.monotonic_ns() + _REOPEN_NS)
+        else:
+            self._use(opened)

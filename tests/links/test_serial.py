@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import parts
 import pytest
@@ -22,9 +23,9 @@ from cable import Cable
 from processes import wait_until
 
 from pytest_villas.errors import LinkError, LinkTimeout
-from pytest_villas.links import SerialLine, SerialLink
+from pytest_villas.links import SerialLine, SerialLink, serial_opening
 from pytest_villas.links.framing import Checksum, Cobs, Fixed, Framing, Line
-from pytest_villas.links.serial_port import counts
+from pytest_villas.links.serial_port import counts, open_serial
 from pytest_villas.testing import opened, take
 from pytest_villas.units import ms, s
 
@@ -99,6 +100,60 @@ def test_a_port_that_goes_away_is_told_once_it_comes_back_and_serves_again(tmp_p
                 assert far.wire_faults()["gone"] == 1
         finally:
             far.close()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Have a port that is opened again take as long as it takes until this is set, like one of a host without power."""
+    answers = threading.Event()
+
+    def patient(line: SerialLine) -> Any:
+        answers.wait()
+        return open_serial(line)
+
+    monkeypatch.setattr(serial_opening, "open_serial", patient)
+    yield answers
+    answers.set()
+    assert wait_until(lambda: not opening(), 10)
+
+
+def opening() -> bool:
+    return any(thread.name == "villas-serial-open" for thread in threading.enumerate())
+
+
+def test_nothing_waits_for_a_port_that_takes_long_to_come_back(tmp_path: Path, answers: threading.Event) -> None:
+    with Cable(tmp_path) as cable:
+        far = link(cable.ends[1])
+        far.open()
+        cable.unplug()
+        assert select.select([far.fileno()], (), (), 5)[0]
+        with pytest.raises(LinkError, match="went away while it was in use"):
+            far.receive()
+        with pytest.raises(LinkTimeout, match="did not come back within 20 ms"):
+            far.wait_connected(20 * ms)
+        with Cable(tmp_path) as again:
+            answers.set()
+            far.wait_connected(5 * s)
+            with opened(near := link(again.ends[0])):
+                near.send(b"back")
+                assert taken_after_trouble(far) == b"back"
+        far.close()
+
+
+def test_a_port_that_comes_back_after_its_link_was_closed_is_closed_too(tmp_path: Path, answers: threading.Event) -> None:
+    with Cable(tmp_path) as cable:
+        far = link(cable.ends[1])
+        far.open()
+        cable.unplug()
+        assert select.select([far.fileno()], (), (), 5)[0]
+        with pytest.raises(LinkError, match="went away while it was in use"):
+            far.receive()
+        far.close()
+        with Cable(tmp_path) as again:
+            answers.set()
+            assert wait_until(lambda: not opening(), 10)
+            with opened(link(again.ends[1])):
+                pass  # which is refused while anybody has it open
 
 
 def taken_after_trouble(far: SerialLink) -> bytes:
