@@ -14,7 +14,7 @@ from pytest_villas.errors import SignalError
 from pytest_villas.limits import judge_all, require_all
 from pytest_villas.links.serial_line import departures
 from pytest_villas.measure.timing.clock import Clock
-from pytest_villas.measure.timing.delivery import Delivery, delivery
+from pytest_villas.measure.timing.delivery import Delivery, delivery, spare_responses
 from pytest_villas.measure.timing.latency import Latency, latency
 from pytest_villas.measure.timing.matching import Match, by_origin, by_sequence, by_tag, by_waveform, unpaired
 from pytest_villas.measure.timing.wire import WireSplit, wire_split
@@ -145,7 +145,7 @@ def timed(exchange: Exchange, how: Matching, floor: Floor) -> Timed:
             meant, sent, match.of_stimulus(response.received), carried,
             warm_up=how.warm_up, cool_down=how.cool_down, t_max=late_after, clock=how.clock, floor=floor.latency,
             unpaired=match.unknown, within=_within(stimulus.origin, carried, capture.clock_step, how.resolution),
-            dropped=sum(dropped.values()),
+            dropped=sum(dropped.values()), spare=spare_responses(match),
         ),
         _split(exchange, how, match, response.received),
     )  # fmt: skip
@@ -231,7 +231,7 @@ def matched(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -
         # what was cut off is between nothing and all of the resolution: half of it to either side of the middle
         half = how.resolution // 2
         return by_origin(stimulus.origin - half, response.origin, tolerance=half + _ROUNDED if half else 0)
-    if how.by == "waveform":
+    if how.by == "waveform" and len(response):  # where nothing came, everybody knows what answers what
         try:
             # by when samples were meant to be sent too: what tells periods apart must not be the jitter of our sending
             delays = [fidelity(stimulus, response, times=(t, response.received)).delay for t in (stimulus.origin, sent)]
@@ -241,4 +241,6 @@ def matched(stimulus: Samples, sent: Int64s, response: Samples, how: Matching) -
             if delay.status != "ok":
                 return unpaired("waveform", len(stimulus), len(response), f"{delay.status}: {delay.why}")
         return by_waveform(sent, response.received, round(float(delays[-1])))
+    if how.by == "waveform":
+        return by_waveform(sent, response.received, 0)
     return by_sequence(stimulus.sequence, response.sequence, bits=how.bits, sent_at=sent, received_at=response.received)

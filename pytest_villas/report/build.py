@@ -62,6 +62,7 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
     latency, floor = run.latency, run.latency.floor
     alone = quantiles(floor) if isinstance(floor, Distribution) else {} if floor is None else dict.fromkeys(QUANTILES, floor)
     times = {"latency": latency, **{name: getattr(latency, name) for name in _TIMES}, **_wire(run)}
+    counts = {name: getattr(run.delivery, name) for name in _COUNTS}
     return RunRecord(
         id=identity,
         test=test,
@@ -71,7 +72,7 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
         duration=span,
         rate=(meant.size - 1) / span if span else None,
         stimulus=fingerprint(run.stimulus),
-        delivery={name: getattr(run.delivery, name).value for name in _COUNTS},
+        delivery={name: count.value if count.most is None else None for name, count in counts.items()},
         times={name: quantiles(each) for name, each in times.items()},
         unsaid={name: why for name, each in times.items() if (why := each.invalid or each.inconclusive)},
         line="" if run.wire is None else run.wire.line,

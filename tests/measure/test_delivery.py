@@ -188,6 +188,24 @@ def test_a_waveform_with_jitter_beyond_its_period_cannot_tell_losses() -> None:
     assert (found.loss_ratio < 0.5).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_response_in_a_pause_may_be_one_that_came_late() -> None:
+    burst = np.arange(400) // 20 * 50_000_000 + np.arange(400) % 20 * 1_000_000
+    late = np.where(np.arange(400) % 20 == 19, 700_000, 0)
+    answers = burst + 200_000 + late
+    found = delivery(by_waveform(burst, answers, 200_000))
+    for verdict in (found.lost == 0, found.lost <= 3, found.loss_ratio <= 0, found.received == 400, found.longest_loss == 0):
+        assert verdict.outcome is Outcome.INCONCLUSIVE, verdict
+    assert (found.lost <= 20).outcome is Outcome.INCONCLUSIVE
+    # of more losses than such responses some are known
+    fewer = delivery(by_waveform(burst, answers[np.arange(400) % 20 != 7], 200_000))
+    assert (fewer.lost == 0).outcome is (fewer.lost <= 19).outcome is (fewer.loss_ratio <= "4 %").outcome is Outcome.FAIL
+    assert (fewer.lost <= 30).outcome is (fewer.loss_ratio <= "7 %").outcome is Outcome.INCONCLUSIVE
+    assert (fewer.lost <= 40).outcome is Outcome.INCONCLUSIVE
+    # what came before the first answer is of the lead
+    lead = np.concatenate((np.arange(-5, 0) * 1_000_000 - 300_000, np.delete(burst + 200_000, 50)))
+    assert (delivery(by_waveform(burst, lead, 200_000)).lost == 0).outcome is Outcome.FAIL
+
+
 def test_ten_million_samples_are_accounted_for_without_an_object_each() -> None:
     n = 10_000_000
     arrived = np.arange(n)[np.arange(n) % 1000 != 17]

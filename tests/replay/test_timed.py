@@ -95,3 +95,26 @@ def test_what_never_left_us_or_was_dropped_on_our_side_is_not_held_against_the_r
     found = measured(replace(came, response=came.response[~gone], capture=capture))
     for verdict in (found.delivery.lost == 0, found.delivery.loss_ratio <= "1 %", found.latency.p99 < "1 ms"):
         assert outcome(verdict) == "INVALID"
+
+
+def test_where_nothing_came_back_all_is_known_to_be_lost() -> None:
+    came = exchange(np.arange(2000) * ms)
+    found = measured(replace(came, response=came.response[:0]), by="waveform")
+    assert outcome(found.delivery.lost == 0) == "FAIL"
+    assert found.delivery.lost == 2000
+    assert outcome(found.latency.p50 < "1 s") == "FAIL"
+
+
+def test_by_waveform_an_answer_in_a_pause_may_be_one_that_came_late() -> None:
+    number = np.arange(4000)
+    due = (number // 20 * 50 + number % 20) * ms
+    came = exchange(due, 200 * us + np.where(number % 200 == 199, 700 * us, 0))
+    seconds = due / 1e9
+    sweep = {"v": np.sin(2 * np.pi * (5 * seconds + 3 * seconds**2))}
+    stimulus = Samples(sweep, origin=came.stimulus.origin, sequence=number)
+    came = replace(came, stimulus=stimulus, response=Samples(sweep, received=came.response.received))
+    found = measured(came, by="waveform")
+    assert outcome(found.delivery.lost == 0) == "INCONCLUSIVE"
+    assert outcome(found.latency.max < "5 ms") == "INCONCLUSIVE"
+    assert found.latency.p90 < "5 ms"
+    assert outcome(found.latency.p50 < "100 us") == "FAIL"

@@ -147,9 +147,11 @@ def delivery(
     lost = match.sent - stimulus.size
     periods = runs(missing)[1] if lost else np.empty(0, np.int64)
     vague = match.by == "waveform"
-    shifted = vague and not match.first.all() and lost > 0
+    spare = min(spare_responses(match), lost)
     nothing = "nothing was sent" if match.sent == 0 else match.unknown
-    why = nothing or ("responses crowd around some samples and others have none: losses and jitter look alike" if shifted else "")
+    why = nothing or (
+        f"{spare} responses came at other times, and may answer some of them: losses and jitter look alike" if spare else ""
+    )
 
     def of_stimulus(what: str, value: int, reason: str = why) -> Count:
         return Count(what, None if reason else value, reason, match.sent)
@@ -162,7 +164,10 @@ def delivery(
 
     overtaken, extent = (0, 0) if vague else _reordering(stimulus)
     unclear = nothing or (_NO_ORDER if vague else "")
-    losses = of_losses("lost", lost, lost - ours)
+    certain = lost - spare
+    losses = of_losses("lost", certain, max(certain - ours, 0), nothing)
+    if spare:
+        losses = replace(losses, why=why, most=math.inf)
     return Delivery(
         sent=Count("sent", match.sent),
         received=of_losses("received", stimulus.size, stimulus.size + ours, "" if nothing else why),
@@ -173,10 +178,12 @@ def delivery(
             lost / match.sent if match.sent else math.nan,
             "1",
             n=match.sent,
-            status="no_information" if why else "ok",
+            interval=(certain / match.sent, 1.0) if spare else None,
+            confidence=1.0 if spare else None,
+            status="no_information" if nothing else "ok",
             why=why,
             ours=ours,
-            without=(lost - ours) / match.sent if match.sent else math.nan,
+            without=max(certain - ours, 0) / match.sent if match.sent else math.nan,
         ),
         loss_periods=of_losses("loss_periods", periods.size, max(periods.size - ours, 0)),
         # the longest is shortest where ours are spread over it
@@ -189,6 +196,17 @@ def delivery(
         where=_where(losses, late, dropped),
         lost_at=np.flatnonzero(missing),
     )
+
+
+def spare_responses(match: Match) -> int:
+    """Return how many responses may answer some of the lost samples: pairing by waveform cannot tell that from jitter.
+
+    It is those that answer nothing, or what was answered already, and came after the first that answers a sample.
+    """
+    if match.by != "waveform":
+        return 0
+    first = int(match.response[0]) if match.response.size else match.responses
+    return match.responses - first - int(np.count_nonzero(match.first))
 
 
 def _in_time(match: Match, t_sent: Int64s | None, t_received: Int64s | None, t_max: int) -> npt.NDArray[np.bool_]:

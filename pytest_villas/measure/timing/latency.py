@@ -86,6 +86,7 @@ def latency(
     unpaired: str = "",
     within: int = 0,
     dropped: int = 0,
+    spare: int = 0,
 ) -> Latency:
     """Measure the latency of one run.
 
@@ -112,6 +113,7 @@ def latency(
             stepped during the run.
         dropped: how many samples or responses our own queues dropped: of as many of the lost ones the time is unknown, and
             what that leaves open is INVALID.
+        spare: how many further of the lost ones may have been answered, nobody knows when: see `spare_responses`.
 
     Raises:
         SignalError: for arrays of unequal shapes, for stamps that are no integers, and for an absent t_meant.
@@ -133,12 +135,12 @@ def latency(
     def of_clock(what: str, values: Int64s, other: Clock) -> Distribution:
         known = values[values != NO_TIME]
         placed = np.concatenate((_lost_in_place(values, kept.arrived), np.full(lost, LOST)))
-        ours = np.flatnonzero(placed == LOST)[:dropped]
+        unclear = np.flatnonzero(placed == LOST)[: dropped + spare]
         return Distribution(
             what=what,
-            values=np.delete(placed, ours) if ours.size else placed,
-            unknown=int(np.count_nonzero(kept.arrived & (values == NO_TIME))) + ours.size,
-            dropped=ours.size,
+            values=np.delete(placed, unclear) if unclear.size else placed,
+            unknown=int(np.count_nonzero(kept.arrived & (values == NO_TIME))) + unclear.size,
+            dropped=min(dropped, unclear.size),
             error=other.bound or 0,
             invalid=invalid or _impossible(what, known, other),
             inconclusive=inconclusive or (_UNRELATED if other.bound is None else ""),
