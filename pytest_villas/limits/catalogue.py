@@ -16,6 +16,7 @@ from pytest_villas.limits.kind import (
     bits,
     count,
     decibel,
+    drift,
     extent,
     frequencies,
     hertz,
@@ -152,9 +153,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "loss_ratio": _of_run("lost / sent", "0.1 %", share, lambda run: run.delivery.loss_ratio),
     "jitter": _of_run("RFC 3550, at the end of the run", "100 us", time, lambda run: run.latency.jitter),
     "jitter_worst": _of_run("RFC 3550, its greatest value", "200 us", time, lambda run: run.latency.jitter_worst),
-    "skew": _of_run(
-        "of the clocks, in size", "20 ppm", lambda value: 1e6 * share(value), lambda run: abs(run.latency.skew)
-    ),
+    "skew": _of_run("of the clocks, in size", "20 ppm", drift, lambda run: abs(run.latency.skew)),
     "deadline_miss": Kind(
         "samples later than a deadline: their share, their number, the longest run of them",
         {"deadline": "2 ms", "share": "1 %", "longest": 3},
@@ -168,9 +167,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gain_error": _of_channel("gain - 1, in size", "0.5 %", share, lambda channel: abs(channel.gain_error), NUMERIC),
     "offset": _of_channel("in size, in the unit of the signal", 0.5, extent, lambda channel: abs(channel.offset), NUMERIC),
     "delay": _of_channel("of the waveform, in size", "50 us", time, lambda channel: abs(channel.delay), NUMERIC),
-    "drift": _of_channel(
-        "of that delay, in size", "20 ppm", lambda value: 1e6 * share(value), lambda channel: abs(channel.drift_ppm), NUMERIC
-    ),
+    "drift": _of_channel("of that delay, in size", "20 ppm", drift, lambda channel: abs(channel.drift_ppm), NUMERIC),
     "bit_exact": Kind(
         "the same bits in every sample", True, {"missing": count, "all": switch}, _bit_exact, main="all", of=ANY,
     ),

@@ -111,6 +111,14 @@ def share(value: object) -> float:
     return _size(value, ratio(_plain(value)))
 
 
+def drift(value: object) -> float:
+    """Read how fast two clocks part, in ppm: it has to have a unit, for 20 would be 20 seconds in each second."""
+    found = 1e6 * share(value)
+    if found and not (isinstance(value, str) and value.rstrip().endswith(("ppm", "%"))):
+        raise ConfigError(f"{value!r} has no unit: write '20 ppm' or '0.002 %'")
+    return found
+
+
 def time(value: object) -> int:
     """Read a duration of at least 0, in ns."""
     return _size(value, instant(value))

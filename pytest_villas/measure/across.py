@@ -44,8 +44,8 @@ class Worst(Measure):
         limits = limit.parts if isinstance(limit, Worst) else [limit] * len(self.parts)
         return gravest([part.judge(comparison, of) for part, of in zip(self.parts, limits, strict=True)])
 
-    def _takes(self, limit: object, *, text: bool = True) -> TypeGuard[Limit]:
-        return isinstance(limit, Worst) or Measure._takes(self, limit, text=text)  # noqa: SLF001 - its own
+    def _takes(self, limit: object) -> TypeGuard[Limit]:
+        return isinstance(limit, Worst) or Measure._takes(self, limit)  # noqa: SLF001 - its own
 
     def __abs__(self) -> Worst:
         return Worst(tuple(abs(part) for part in self.parts))  # type: ignore[arg-type]  # estimates have a size, counts raise

@@ -53,9 +53,9 @@ class Measure:
         """Compare with a limit: ``judge("<", "2 ms")``."""
         raise NotImplementedError
 
-    def _takes(self, limit: object, *, text: bool = True) -> TypeGuard[Limit]:
-        """Say whether it can be compared with that: a number, a count, or (where allowed) text."""
-        return isinstance(limit, (Real, Count)) or (text and isinstance(limit, str))
+    def _takes(self, limit: object) -> TypeGuard[Limit]:
+        """Say whether it can be compared with that: a number, a count, or text."""
+        return isinstance(limit, (Real, Count, str))
 
     def __lt__(self, limit: Limit) -> Verdict:
         return told(self, self.judge("<", limit)) if self._takes(limit) else NotImplemented
@@ -70,11 +70,11 @@ class Measure:
         return told(self, self.judge(">=", limit)) if self._takes(limit) else NotImplemented
 
     def __eq__(self, other: object) -> Any:
-        return told(self, self.judge("==", other)) if self._takes(other, text=False) else NotImplemented
+        return told(self, self.judge("==", other)) if self._takes(other) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
         # Python's own would be `not (self == other)`, which is true where nothing is known
-        return told(self, self.judge("!=", other)) if self._takes(other, text=False) else NotImplemented
+        return told(self, self.judge("!=", other)) if self._takes(other) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # equality is a verdict here, so there is no hash
 

@@ -71,6 +71,12 @@ class Verdict:
             doubt(self)
         return self.outcome is Outcome.PASS
 
+    def __ne__(self, other: object) -> bool:
+        # no verdict equals True or False, so `verdict != False` would hold whatever came out
+        if isinstance(other, bool):
+            raise TypeError(f"a verdict is not {other}: take it as it is, or compare its outcome")
+        return not self == other
+
     def __str__(self) -> str:
         """Write the verdict in one line."""
         claim, *facts = self._parts()

@@ -72,7 +72,8 @@ def test_what_cannot_be_declared_is_refused_with_its_place(limits: dict[str, Any
         ("sinad", "60 dB", 60.0),
         ("enob", "10 bit", 10.0),
         ("drift", "20 ppm", 20.0),
-        ("skew", 1e-6, 1.0),
+        ("skew", "0.0001 %", 1.0),
+        ("skew", 0, 0.0),
         ("latency_p99", "2 ms", 2_000_000),
         ("nrmse", "1 %", 0.01),
         ("loss", "3", 3),
@@ -80,6 +81,13 @@ def test_what_cannot_be_declared_is_refused_with_its_place(limits: dict[str, Any
 )
 def test_units_stand_in_the_text(name: str, value: object, read: float) -> None:
     assert KINDS[name].read(value)["limit"] == pytest.approx(read)
+
+
+@pytest.mark.parametrize("name", ["skew", "drift"])
+@pytest.mark.parametrize("value", [20, "20", 1e-6])
+def test_how_fast_clocks_part_wants_a_unit(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match="has no unit: write '20 ppm'"):
+        check({name: value})
 
 
 def negative(value: Any) -> Any:

@@ -328,6 +328,22 @@ def test_what_the_harness_does_to_the_variation_of_delay_is_not_held_against_the
     assert outcome(late.gap_received.max <= "9 ms") == "FAIL", "it was not meant to keep that"
 
 
+def test_silence_at_an_end_of_the_run_is_a_gap() -> None:
+    meant, sent, received = stamps(10_000)
+    for silent in (slice(2000, None), slice(0, 8000)):
+        came = received.copy()
+        came[silent] = NO_TIME
+        gaps = latency(meant, sent, came, warm_up=0, cool_down=0).gap_received
+        assert outcome(gaps.max <= "2 ms") == "FAIL"
+        assert float(gaps.max) == pytest.approx(8000 * MS, rel=0.01)
+        assert gaps.p90 <= "2 ms"
+    assert float(latency(meant, sent, np.full_like(sent, NO_TIME)).gap_received.max) == pytest.approx(9450 * MS, rel=0.01)
+    assert len(latency(meant, sent, received, warm_up=0, cool_down=0).gap_received) == 9999
+    came = received.copy()
+    came[[0, -1]] = NO_TIME
+    assert latency(meant, sent, came, warm_up=0, cool_down=0).gap_received.max <= "3 ms"
+
+
 def test_a_limit_on_the_mean_is_held_against_the_mean_of_the_floor() -> None:
     meant = EPOCH + np.arange(5000) * 10 * MS
     stalled = meant + late_every_50th(50 * MS)

@@ -202,3 +202,18 @@ def test_measures_read_well() -> None:
     assert repr(Estimate("delay", 1.2e6, "ns", u=1e5)) == "<delay: 1.2 ms, 1 .. 1.4 ms>"
     assert repr(Count("lost", None, "no numbers")) == "<lost: unknown, no numbers>"
     assert f"{Estimate('nrmse', 0.0123):.3f} {Estimate('delay', 2e6, 'ns')} {Count('lost', 7)}" == "0.012 2 ms 7"
+
+
+def test_a_measure_compared_with_text_is_judged_and_a_verdict_with_a_bool_is_refused() -> None:
+    lost = Count("lost", 5)
+    assert (lost != "5").outcome is (lost == "0").outcome is Outcome.FAIL
+    assert (lost != "0").outcome is (lost == "5").outcome is Outcome.PASS
+    with pytest.raises(TypeError, match="never exactly a number"):
+        assert Estimate("delay", 1.0, "ns") != "2 ms"
+    with pytest.raises(ConfigError, match="is no limit"):
+        assert lost != "none"
+    failed = lost == 0
+    for value in (True, False):
+        with pytest.raises(TypeError, match="a verdict is not"):
+            assert failed != value
+    assert failed != (lost == 5)

@@ -303,7 +303,10 @@ class Quantile(Measure):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Mean(Measure):
-    """The mean of a distribution, in ns, with its standard error for dependent samples."""
+    """The mean of a distribution, in ns, with its standard error for dependent samples.
+
+    It speaks for what was seen: no number of samples proves that there is no rare and long tail beyond them.
+    """
 
     of: Distribution
 

@@ -42,7 +42,8 @@ class Latency(Distribution):
         owd: t_received - t_origin, VILLASnode's one-way delay.
         pdv: owd - min(owd) [RFC 5481]; between clocks of unknown relation their skew is removed, as far as it can be theirs.
         ipdv: owd less that of the sample sent before; with a sign; not defined next to a loss [RFC 3393].
-        gap_received: time between arrivals, in the order of arrival.
+        gap_received: time between arrivals, in the order of arrival; before the first and after the last one it counts as well
+            where samples were lost, up to the first and the last that were sent.
         gap_sent: time between the origin stamps of samples sent one after the other.
         jitter: the smoothed size of ipdv in the order of arrival, at the end of the run [RFC 3550 A.8].
         jitter_worst: its greatest value of the run, once its filter had settled.
@@ -157,6 +158,8 @@ def latency(
     steps = difference(delays[1:], delays[:-1])
     gaps = difference(kept.origin[1:], kept.origin[:-1])
     arrivals, departures = np.sort(kept.received[kept.arrived]), np.sort(kept.sent[kept.sent != NO_TIME])
+    if not dropped and not spare:
+        arrivals = _with_silence(arrivals, kept)
     planned = np.sort(kept.meant)
     send_lag = of_own_stamps("send_lag", lags[lags != NO_TIME])
     return Latency(
@@ -290,6 +293,14 @@ def _without_skew(one_way: Int64s, delays: Int64s, kept: _Stamps, drift: Estimat
 def _variation(one_way: Int64s) -> Int64s:
     """Return owd - min(owd) in the places of owd."""
     return np.where(one_way == LOST, LOST, one_way - one_way.min(initial=LOST))
+
+
+def _with_silence(arrivals: Int64s, kept: _Stamps) -> Int64s:
+    """Return times of arrival, and where the first or the last sample was lost when that was sent: a gap was at least as long."""
+    sent = np.flatnonzero(kept.sent != NO_TIME)
+    ends = kept.sent[[end for end in (*sent[:1], *sent[-1:]) if not kept.arrived[end]]]
+    outside = (ends < arrivals[0]) | (ends > arrivals[-1]) if arrivals.size else np.ones(ends.size, np.bool_)
+    return np.sort(np.concatenate((arrivals, ends[outside])))
 
 
 def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int, alone: Latency | None) -> tuple[Estimate, Estimate]:
