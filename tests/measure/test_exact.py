@@ -101,6 +101,37 @@ def test_integers_are_compared_in_all_their_bits() -> None:
     assert allclose(*extremes, atol=1e18).outcome is Outcome.FAIL
 
 
+def test_an_integer_is_not_equal_to_the_float_that_it_rounds_to() -> None:
+    big = np.array([2**53 + 1, 3, -(2**63), 2**63 - 1])
+    for pair in ((big, big.astype(np.float64)), (big.astype(np.float64), big)):
+        verdict = allclose(*pair)
+        assert verdict.outcome is Outcome.FAIL
+        assert verdict.estimate == 2
+        assert allclose(*pair, atol=1)
+    floats = np.array([0.5, np.nan, np.inf, 1e300])
+    assert allclose(np.array([0, 0, 0, 0]), floats, atol=0.4).estimate == 4
+    assert allclose(np.array([0, 0, 0, 0]), floats, atol=0.6).estimate == 3
+    assert allclose(np.arange(5), np.arange(5.0))
+
+
+def test_a_part_that_is_no_nan_is_compared_where_the_other_one_is() -> None:
+    def close(x: complex, y: complex, atol: float = 0.0, rtol: float = 0.0) -> Outcome:
+        one, other = np.array([x], np.complex64), np.array([y], np.complex64)
+        return allclose(one, other, atol=atol, rtol=rtol, allow_nan=True).outcome
+
+    nan, inf = np.nan, np.inf
+    assert close(complex(nan, 1), complex(nan, 1)) is Outcome.PASS
+    assert close(complex(nan, 1), complex(nan, 1.5)) is Outcome.FAIL
+    assert close(complex(nan, 1), complex(nan, 1.5), atol=0.6) is Outcome.PASS
+    assert close(complex(nan, 1), complex(5, nan), atol=100) is Outcome.FAIL
+    assert close(complex(nan, 1), complex(nan, nan), atol=100) is Outcome.FAIL
+    assert close(complex(nan, nan), complex(nan, nan)) is Outcome.PASS
+    assert close(complex(nan, inf), complex(nan, inf)) is Outcome.PASS
+    assert close(complex(nan, inf), complex(nan, -inf), rtol=1) is Outcome.FAIL
+    none = np.zeros(0, np.complex64)
+    assert allclose(none, none, allow_nan=True).outcome is Outcome.INCONCLUSIVE
+
+
 def test_complex_numbers_are_compared_by_the_modulus_of_the_difference() -> None:
     x, y = np.array([1 + 1j], np.complex64), np.array([4 + 5j], np.complex64)
     assert allclose(x, y, atol=5)
