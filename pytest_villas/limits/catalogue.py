@@ -136,6 +136,8 @@ def _edges(channel: Any, s: Mapping[str, Any]) -> Iterator[Verdict]:
     for name in ("missing", "extra"):
         if name in s:
             yield getattr(found, name) <= s[name]
+    if {"missing", "extra"} & set(s) and not found.missing.judge("<=", 0).n:  # no transition tells a channel that is stuck
+        yield found.initial <= 0
 
 
 def _bode(channel: Any, s: Mapping[str, Any]) -> Iterator[Verdict]:

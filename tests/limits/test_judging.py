@@ -228,3 +228,11 @@ def test_a_limit_exactly_equal_is_at_most() -> None:
     found = run(SINE)
     assert all(found.judge(latency_max=300 * us, latency_p50=300 * us, gap_sent_max=ms))
     assert not any(found.judge(latency_max=300 * us - 1))
+
+
+def test_a_switch_that_is_stuck_in_the_wrong_state_is_told_by_its_edges() -> None:
+    still = np.zeros(T.size, np.bool_)
+    for limits in ({"missing": 0}, {"missing": 0, "extra": 0}):
+        assert all(run({"b": still}).judge(edges=limits))
+        verdicts = run({"b": still}, {"b": ~still}).judge(edges=limits)
+        assert [verdict.outcome for verdict in verdicts if "initial state" in verdict.what] == [Outcome.FAIL]

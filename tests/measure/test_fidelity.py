@@ -9,7 +9,7 @@ from pytest_villas.errors import SignalError
 from pytest_villas.measure.verdict import Outcome
 from pytest_villas.measure.waveforms.channel import ChannelFidelity
 from pytest_villas.measure.waveforms.fidelity import Fidelity, fidelity
-from pytest_villas.samples import NO_TIME, Samples, SignalType
+from pytest_villas.samples import NO_TIME, Samples, Signal, SignalType
 from pytest_villas.units import ms
 
 EPOCH = 1_795_419_350_543_587_202
@@ -598,3 +598,21 @@ def test_what_disagrees_with_a_doubtful_reference_is_inconclusive_and_what_agree
         if outcome is Outcome.INCONCLUSIVE:
             assert all("three steps are guessed" in verdict.why for verdict in verdicts)
     assert (fidelity(x, y, match=pairs)["v"].nrmse < 0.001).outcome is Outcome.FAIL
+
+
+def test_a_step_the_other_way_is_not_judged_by_its_shape() -> None:
+    up = np.where(T < 0.3, 0.0, 1 - np.exp(-np.maximum(T - 0.3, 0) / 0.01))
+    sent = Samples({"v": (T >= 0.3) * 1.0}, origin=STAMPS)
+    for sign, offset, outcome in ((1, 0, Outcome.PASS), (1, 5, Outcome.PASS), (-1, 0, Outcome.INCONCLUSIVE)):
+        found = fidelity(sent, Samples({"v": sign * up + offset}), match=(ALL, ALL))["v"].step()
+        for verdict in (found.delay < 50 * ms, found.rise < 50 * ms, found.overshoot < 0.1, found.settling < 100 * ms):
+            assert verdict.outcome is outcome
+            assert ("the other way" in verdict.why) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_two_signals_of_one_name_are_an_error() -> None:
+    twice = Samples([phase(T, 0), phase(T, 1)], [Signal("v"), Signal("v")], origin=STAMPS)
+    once = Samples({"v": phase(T, 0)}, origin=STAMPS)
+    for pair, side in (((twice, once), "reference"), ((once, twice), "response")):
+        with pytest.raises(SignalError, match=f"the {side} has 2 signals 'v'"):
+            fidelity(*pair, match=(ALL, ALL))

@@ -209,6 +209,10 @@ class ChannelFidelity:
             target = float(x[-1])
         at = None if at is None else seconds(at)
         found = step(t, y, at=at, target=target, band=band, smoothing=smoothing, what=f"fidelity {self.name} step")
+        if target is not None and x.size and (target - x[0]) * (float(found.final) - float(found.initial)) < 0:
+            turned = {"status": "no_information", "why": "the response steps the other way than its reference"}
+            for name in ("delay", "rise", "overshoot", "settling"):
+                found = replace(found, **{name: replace(getattr(found, name), **turned)})
         return self._doubted(found)
 
     def bode(self, *, resolution: float | None = None) -> Bode:

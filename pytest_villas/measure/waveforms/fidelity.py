@@ -102,7 +102,7 @@ def fidelity(
             reference and `received` (or `origin`) of the response.
         doubt: why the reference may be wrong, if so. What disagrees with it is then INCONCLUSIVE and no FAIL.
 
-    Raises SignalError for channels that one side does not have, no channel in common, and pairs that do not fit.
+    Raises SignalError for channels that one side does not have, or has twice, no channel in common, and pairs that do not fit.
     """
     names = _names(reference, response, channels)
     absent = () if channels is not None else tuple(sorted(set(reference.names) ^ set(response.names)))
@@ -303,10 +303,18 @@ def _names(reference: Samples, response: Samples, channels: Iterable[str] | None
         if not common:
             sides = [", ".join(samples.names[:8]) or "none" for samples in (reference, response)]
             raise SignalError(f"no signal in common: the reference has {sides[0]}, the response {sides[1]}")
-        return common
+        return _single(common, reference, response)
     names = [channels] if isinstance(channels, str) else list(channels)
     for side, samples in (("reference", reference), ("response", response)):
         for name in names:
             if name not in samples.names:
                 raise SignalError(f"channels: the {side} has no signal {name!r}{nearest(name, samples.names)}")
+    return _single(names, reference, response)
+
+
+def _single(names: list[str], reference: Samples, response: Samples) -> list[str]:
+    for side, samples in (("reference", reference), ("response", response)):
+        for name in names:
+            if (count := samples.names.count(name)) > 1:
+                raise SignalError(f"the {side} has {count} signals {name!r}, and channels go by name: rename or select some")
     return names
