@@ -17,21 +17,21 @@ STIMULUS = Samples({"v": np.arange(10.0) * 10}, origin=np.arange(10), sequence=n
 
 
 def test_each_step_gets_the_sample_that_the_rig_had_taken() -> None:
-    took = applied(STIMULUS, np.array([100, 100, 102, 103]), np.array([7, 8, 9, 10]))
+    took = applied(STIMULUS[:4], np.array([100, 100, 102, 103]), np.array([7, 8, 9, 10]))
     assert took.inputs["v"].tolist() == [0, 0, 20, 30]
     assert took.rows.tolist() == [0, 1, 2, 3]
     assert not took.guessed.size
 
 
 def test_steps_whose_response_was_lost_are_filled_evenly_and_said_to_be_guessed() -> None:
-    took = applied(STIMULUS, np.array([100, 103, 104]), np.array([5, 8, 9]))
+    took = applied(STIMULUS[:5], np.array([100, 103, 104]), np.array([5, 8, 9]))
     assert took.inputs["v"].tolist() == [0, 10, 20, 30, 40]
     assert took.rows.tolist() == [0, 3, 4]
     assert took.guessed.tolist() == [1, 2]
 
 
 def test_nothing_is_guessed_where_the_number_is_the_same_on_both_sides_of_a_gap() -> None:
-    took = applied(STIMULUS, np.array([101, 101, 102]), np.array([5, 8, 9]))
+    took = applied(STIMULUS[:3], np.array([101, 101, 102]), np.array([5, 8, 9]))
     assert took.inputs["v"].tolist() == [10, 10, 10, 10, 20]
     assert not took.guessed.size
 
@@ -39,9 +39,21 @@ def test_nothing_is_guessed_where_the_number_is_the_same_on_both_sides_of_a_gap(
 def test_the_history_of_a_later_response_tells_what_was_taken_in_steps_whose_response_was_lost() -> None:
     tag, step = np.array([100, 103, 104]), np.array([5, 9, 10])
     history = [np.array([-1, 103, 103]), np.array([-1, 101, 103])]
-    took = applied(STIMULUS, tag, step, history)
+    took = applied(STIMULUS[:5], tag, step, history)
     assert took.inputs["v"].tolist() == [0, 0, 10, 30, 30, 40]
     assert took.guessed.tolist() == [1]
+
+
+def test_a_rig_that_falls_silent_goes_on_at_its_pace_and_one_that_missed_the_last_sample_does_not() -> None:
+    silent = applied(STIMULUS, np.array([100, 101, 102, 103]), np.array([5, 6, 7, 8]))
+    assert silent.inputs["v"].tolist() == [0, 10, 20, 30, 40, 60, 80, 90]
+    assert not silent.guessed.size
+    slow = applied(STIMULUS, np.array([100, 104, 108]), np.array([5, 6, 7]))
+    assert len(slow.inputs) == 3
+    missed = applied(STIMULUS, np.arange(100, 109), np.arange(9))
+    assert len(missed.inputs) == 9
+    idle = applied(STIMULUS, np.array([105, 105, 105]), np.array([5, 6, 7]))
+    assert len(idle.inputs) == 3
 
 
 def test_the_program_reads_the_stimulus_and_writes_the_response(tmp_path: Path) -> None:

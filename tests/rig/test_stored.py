@@ -98,7 +98,7 @@ def stepped(n: int, arrived: np.ndarray[Any, Any], wrong: float = 0.0) -> tuple[
 def test_steps_of_a_rig_whose_responses_were_lost_are_missing_from_what_a_model_is_compared_with(tmp_path: Path) -> None:
     stimulus, response = stepped(2000, np.arange(2000) % 10 == 0)
     fidelity = measured(stimulus, response, tmp_path, lead=500, tag="tag", step="step").fidelity
-    assert (fidelity.compared, fidelity.total, fidelity.missing[0]) == (150, 1491, 1)
+    assert (fidelity.compared, fidelity.total, fidelity.missing[0]) == (150, 1500, 1)
     for verdict in (
         fidelity["y"].nrmse < 0.01,
         fidelity["y"].bit_exact(),
@@ -106,7 +106,7 @@ def test_steps_of_a_rig_whose_responses_were_lost_are_missing_from_what_a_model_
         fidelity["y"].allclose(),
     ):
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        assert "150 of 1491" in verdict.why
+        assert "150 of 1500" in verdict.why
     few = np.ones(2000, bool)
     few[[600, 1000]] = False
     channel = measured(*stepped(2000, few), tmp_path, lead=500, tag="tag", step="step").fidelity["y"]
@@ -114,6 +114,13 @@ def test_steps_of_a_rig_whose_responses_were_lost_are_missing_from_what_a_model_
     assert "dt 0.001 s" in str(channel.tube(rtol=0.01, missing=2))
     assert channel.bit_exact(missing=2)
     assert channel.bit_exact(missing=1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_rig_that_falls_silent_before_the_stimulus_ends_has_steps_that_nobody_has_seen(tmp_path: Path) -> None:
+    fidelity = measured(*stepped(2000, np.arange(2000) < 1250), tmp_path, lead=500, tag="tag", step="step").fidelity
+    assert (fidelity.compared, fidelity.total) == (750, 1500)
+    for verdict in (fidelity["y"].nrmse < 0.01, fidelity["y"].bit_exact(), fidelity["y"].tube(rtol=0.01)):
+        assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_model_rig_that_lost_nothing_is_judged_as_it_is(tmp_path: Path) -> None:
