@@ -162,7 +162,9 @@ from pytest_villas.rig.launch import Process
 
 worker = Worker(Path("worker.log"))
 process = Process("rig", [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(100)"], Path("rig.log"))
-process.wait_for_line("up", 30_000_000_000)
+process.wait_for_line("up", 60_000_000_000)
+while "started" not in Path("worker.log").read_text():
+    time.sleep(0.02)
 child = os.fork()
 if not child:
     time.sleep(100)
@@ -178,7 +180,7 @@ def run(folder: Path, then: str) -> subprocess.Popen[str]:
 
 def test_a_process_that_a_test_forks_keeps_neither_worker_nor_rig_alive(tmp_path: Path) -> None:
     ended = run(tmp_path, "worker.close(); process.stop(); print(worker._process.returncode, process._process.returncode)")
-    assert ended.communicate(timeout=60)[0] == "0 143\n"
+    assert ended.communicate(timeout=120)[0] == "0 143\n"
 
 
 def test_nor_where_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_nor_where_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
     try:
         killed.kill()
         killed.wait()
-        assert wait_until(lambda: list(standing_in(tmp_path)) == [child], 20)
+        assert wait_until(lambda: list(standing_in(tmp_path)) == [child], 60)
     finally:
         os.kill(child, signal.SIGKILL)
         killed.stdout.close()
