@@ -19,16 +19,29 @@ class Stamp(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Messages that were lost on our side of the wire, by place; each is counted since the link was opened."""
+    """Messages that were lost on our side of the wire, or will be if nothing comes of their waiting, by place.
+
+    Each is counted since the link was opened.
+    """
 
     send_queue: int = 0
-    """Handed to us and never put on the wire: the peer reads too slowly."""
+    """Handed to us and not put on the wire: the peer reads too slowly, or is gone."""
     receive_queue: int = 0
-    """Came off the wire and were dropped before we read them: we read too slowly."""
+    """Came off the wire and were not read: we read too slowly."""
+    unsent: int = 0
+    """Those of the send queue that are not lost yet: they wait."""
+    unread: int = 0
+    """Those of the receive queue that wait."""
 
     def since(self, earlier: Losses) -> Losses:
-        """Return what was lost after `earlier` was taken."""
-        return Losses(self.send_queue - earlier.send_queue, self.receive_queue - earlier.receive_queue)
+        """Return what was lost after `earlier` was taken; never less than nothing.
+
+        What waits to be sent now counts as lost, and did not when it waited then: it may have left. What waits to be read
+        is not lost.
+        """
+        sent = self.send_queue - (earlier.send_queue - earlier.unsent)
+        received = self.receive_queue - self.unread - (earlier.receive_queue - earlier.unread)
+        return Losses(max(0, sent), max(0, received))
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ class VillasNode:
 
     def _flush(self) -> None:
         end = time.monotonic_ns() + _FLUSH_NS
-        while self._link.losses().send_queue:
+        while self._link.unsent():
             self._engine.check()
             if time.monotonic_ns() >= end:
                 raise LinkTimeout(f"node {self.node.name!r}: a subscriber reads too slowly, its queue did not empty")

@@ -122,10 +122,11 @@ class SerialLink:
         return message
 
     def losses(self) -> Losses:
-        """Return what was dropped from our queue. A message that still waits counts as lost: ask when all is read."""
+        """Return what was dropped from our queue, and what still waits."""
         if self._queue:
             self._flush()
-        return Losses(self._lost + len(self._queue), len(self._arrived))
+        unsent, unread = len(self._queue), len(self._arrived)
+        return Losses(self._lost + unsent, unread, unsent, unread)
 
     def wire_faults(self) -> Mapping[str, int]:
         """Return what was wrong on the line since the link was opened: of its frames, and where the driver counts, its bits."""

@@ -115,9 +115,9 @@ class SpLink:
         return message
 
     def losses(self) -> Losses:
-        """Return what was dropped from our queues. A message that still waits in one counts as lost: ask when all is read."""
-        waiting = self._pub.flush()
-        return Losses(self._pub.lost + waiting, self._overrun + len(self._sub.arrived))
+        """Return what was dropped from our queues or sent to nobody where there was somebody before, and what still waits."""
+        unsent, unread = self._pub.flush(), len(self._sub.arrived)
+        return Losses(self._pub.lost + unsent, self._overrun + unread, unsent, unread)
 
     def faults(self) -> Faults:
         """Return what peers did wrong since the link was opened."""

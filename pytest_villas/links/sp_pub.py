@@ -22,7 +22,7 @@ _QUEUE_BYTES = 64 * 2**20
 _AT_ONCE = 64
 """Messages handed to the kernel in one call."""
 _SUBSCRIBERS = 64
-"""Connections that are served at a time; more are closed at once."""
+"""Connections that are served at a time. For one more, the oldest that has not greeted goes; where there is none, it is closed."""
 
 
 class PubSocket:
@@ -34,6 +34,7 @@ class PubSocket:
         self._listeners: list[Listener] = []
         self._subscribers: list[Subscriber] = []
         self._outlets: list[tuple[Callable[[int], bytes], list[Subscriber]]] = []
+        self._had_any = False
         self._lost = 0
 
     def listen(self, address: str) -> None:
@@ -48,7 +49,12 @@ class PubSocket:
         return sum(subscriber.greeted for subscriber in self._subscribers)
 
     def send(self, payload: bytes) -> None:
-        """Send to each subscriber, or queue for it, or count as lost what its queue does not take."""
+        """Send to each subscriber, or queue for it, or count as lost what its queue does not take.
+
+        Where all subscribers are gone, it is lost as well. Where there never was one, nobody misses it.
+        """
+        if not self._outlets and self._had_any:
+            self._lost += 1
         for header, subscribers in self._outlets:
             frame = header(len(payload)) + payload
             for subscriber in subscribers:
@@ -63,7 +69,7 @@ class PubSocket:
 
     @property
     def lost(self) -> int:
-        """Messages that a queue did not take or that waited for one who went, once for each subscriber."""
+        """Messages that a queue did not take, or that went to one who went, once for each subscriber; and those for nobody."""
         return self._lost + sum(subscriber.lost for subscriber in self._subscribers)
 
     def stop_listening(self) -> None:
@@ -87,9 +93,12 @@ class PubSocket:
         except OSError as error:
             raise LinkError(f"cannot accept a subscriber on {listener.endpoint}: {error.strerror}") from error
         if len(self._subscribers) >= _SUBSCRIBERS:
-            self._faults.handshakes += 1
-            sock.close()
-            return
+            silent = next((subscriber for subscriber in self._subscribers if not subscriber.greeted), None)
+            if silent is None:
+                self._faults.handshakes += 1
+                sock.close()
+                return
+            silent.refuse()
         self._subscribers.append(Subscriber(self._loop, sock, listener.endpoint.scheme, self._faults, self._arrange))
 
     def _arrange(self) -> None:
@@ -97,6 +106,7 @@ class PubSocket:
         self._lost += sum(subscriber.lost for subscriber in self._subscribers if not subscriber.alive)
         self._subscribers = [subscriber for subscriber in self._subscribers if subscriber.alive]
         greeted = [subscriber for subscriber in self._subscribers if subscriber.greeted]
+        self._had_any = self._had_any or bool(greeted)
         self._outlets = [
             (HEADERS[transport], [subscriber for subscriber in greeted if subscriber.transport == transport])
             for transport in sorted({subscriber.transport for subscriber in greeted})
@@ -115,7 +125,7 @@ class Subscriber:
         self.greeted, self.alive, self.lost = False, True, 0
         tune(sock)
         loop.watch(sock, READ, self._greet)
-        loop.alarm(self._refuse, time.monotonic_ns() + HANDSHAKE_NS)
+        loop.alarm(self.refuse, time.monotonic_ns() + HANDSHAKE_NS)
         with suppress(OSError):  # gone already, as the loop will find
             sock.send(PUB_HELLO)
 
@@ -133,8 +143,9 @@ class Subscriber:
                 sent = self._socket.send(frame)
             except BlockingIOError:
                 sent = 0
-            except OSError:
-                return  # the peer is gone: the loop finds the same, and closes
+            except OSError:  # the peer is gone: the loop finds the same, and closes
+                self.lost += 1
+                return
             if sent == len(frame):
                 return
             self._queue.append(memoryview(frame)[sent:])
@@ -167,12 +178,13 @@ class Subscriber:
             self.alive = self.greeted = False
             self.lost += len(self._queue)
             self._queue.clear()
-            self._loop.calm(self._refuse)
+            self._loop.calm(self.refuse)
             self._loop.forget(self._socket)
             self._socket.close()
             self._changed()
 
-    def _refuse(self) -> None:
+    def refuse(self) -> None:
+        """Close the connection for what the peer said before it greeted, or did not say."""
         self._faults.handshakes += 1
         self.close()
 
@@ -182,14 +194,14 @@ class Subscriber:
         except BlockingIOError:
             return
         except BrokenPeer:
-            self._refuse()
+            self.refuse()
             return
         except OSError:
             self.close()
             return
         if self._heard == SUB_HELLO:
             self.greeted = True
-            self._loop.calm(self._refuse)
+            self._loop.calm(self.refuse)
             self._loop.watch(self._socket, READ, self._serve)
             self._changed()
 
@@ -198,10 +210,13 @@ class Subscriber:
             self.flush()
         if events & ~WRITE:
             try:
-                if self._socket.recv(1):  # a subscriber has nothing to say
-                    self._faults.messages += 1
+                said = self._socket.recv(1)
             except BlockingIOError:
                 return
             except OSError:
-                pass
+                said = b""
+            if said:  # a subscriber has nothing to say
+                self._faults.messages += 1
+            else:
+                self._faults.gone += 1
             self.close()

@@ -173,7 +173,10 @@ class Publisher:
 
     def _failed(self, error: OSError) -> None:
         if not isinstance(error, BlockingIOError):
-            self._faults.messages += isinstance(error, BrokenPeer)
+            if isinstance(error, BrokenPeer):
+                self._faults.messages += 1
+            else:
+                self._faults.gone += 1
             self._hang_up(_reason(error))
 
 

@@ -40,6 +40,8 @@ class Faults:
     """Connections refused: not the SP protocol that belongs at the other end, no word for too long, or one too many."""
     messages: int = 0
     """Connections closed for what came after the handshake: a length beyond the limit, or no message at all."""
+    gone: int = 0
+    """Connections that the peer ended, or that broke, after their handshake."""
     stamps: int = 0
     """Messages whose kernel stamp was missing or not to be trusted; they carry the time at which they were read."""
 

@@ -94,7 +94,8 @@ class SplitLink:
 
     def losses(self) -> Losses:
         """Return what the stimulus end did not send, and what the response end did not give us."""
-        return Losses(self.stimulus.losses().send_queue, self.response.losses().receive_queue)
+        there, back = self.stimulus.losses(), self.response.losses()
+        return Losses(there.send_queue, back.receive_queue, there.unsent, back.unread)
 
     def wire_faults(self) -> Mapping[str, int]:
         """Return what was wrong with what came in over the response end, and what the stimulus end met with on its way out."""

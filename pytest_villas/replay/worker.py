@@ -20,13 +20,13 @@ from array import array
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from pytest_villas.errors import EncodeError, LinkError, VillasError
 from pytest_villas.formats import Messages
-from pytest_villas.links import Link
+from pytest_villas.links import Link, Losses
 from pytest_villas.links.waiting import readable
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, store, to_epoch
@@ -34,6 +34,9 @@ from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, R
 from pytest_villas.replay.shared import Shared
 from pytest_villas.replay.spool import Spool
 from pytest_villas.units import s
+
+_TRIES: Final = 16
+"""How often to read what comes in while losses are counted."""
 
 
 def main(control: int, progress: int) -> None:
@@ -129,7 +132,7 @@ def _replay(links: Sequence[Link], job: Replay, control: int, shared: Shared, sc
     incoming = hot.Incoming(Spool(job.folder / MESSAGES, shared.messages), Spool(job.folder / ARRIVALS, shared.arrivals))
     while time.monotonic_ns() < (began + job.start) // 2 and link.receive() is not None:
         pass  # a peer may send faster than we read: half of the time until the start is for that
-    before, faults_before = link.losses(), link.wire_faults()
+    before, faults_before = _losses(link), link.wire_faults()
     if (late := time.monotonic_ns() - job.start) > 0:
         incoming.close()
         _log(f"asked to start {late} ns ago")
@@ -139,7 +142,7 @@ def _replay(links: Sequence[Link], job: Replay, control: int, shared: Shared, sc
     try:
         with realtime.pinned(link) as cpu:
             outcome = hot.run(links, outgoing, incoming, tail=job.tail, spin=spin, control=control, progress=shared.progress)
-        lost = link.losses().since(before)
+        lost = _losses(link).since(before)
     finally:
         incoming.close()
     _log(f"{'done' if outcome.complete else 'stopped'}: {np.count_nonzero(outcome.sent)} sent, {lost}, {cpu}")
@@ -149,7 +152,8 @@ def _replay(links: Sequence[Link], job: Replay, control: int, shared: Shared, sc
         "sent": to_epoch(outcome.sent, job.epoch_offset),
         "refused": np.frombuffer(bytes(outcome.refused), np.bool_),
         "clock_step": time.time_ns() - time.monotonic_ns() - job.epoch_offset,
-        "send_queue": lost.send_queue,
+        # what waited before and waits still is no loss of these
+        "send_queue": min(lost.send_queue, int(np.count_nonzero(outcome.sent)) - sum(outcome.refused)),
         "receive_queue": lost.receive_queue,
         "complete": outcome.complete,
         "scheduling": f"{scheduling}, {cpu}",
@@ -162,6 +166,19 @@ def _replay(links: Sequence[Link], job: Replay, control: int, shared: Shared, sc
     if outcome.broken:
         raise LinkError(outcome.broken)
     return kept
+
+
+def _losses(link: Link) -> Losses:
+    """Return what was lost, after what came too late to be taken: NNG does not tell what it dropped from what waits."""
+    for _ in range(_TRIES):
+        losses = link.losses()
+        if not losses.unread:
+            break
+        with contextlib.suppress(LinkError):  # it is gone, as the outcome says
+            for _ in range(losses.unread):
+                if link.receive() is None:
+                    break
+    return losses
 
 
 def _wire_times(link: Link, job: Replay, incoming: hot.Incoming) -> dict[str, Any]:

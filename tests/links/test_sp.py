@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import select
+import socket
 import struct
 import threading
 import time
 import tracemalloc
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_more_subscribers_than_are_served_are_refused(publisher: SpLink, monkeyp
         assert refusals(publisher) == Faults(handshakes=1)
 
 
+def test_one_that_never_greets_makes_room_for_one_more(publisher: SpLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sp_pub, "_SUBSCRIBERS", 3)
+    with Raw(publisher).greet() as first, Raw(publisher) as silent, Raw(publisher) as also:
+        serve(publisher, lambda: len(publisher._pub._subscribers) == 3)
+        with Raw(publisher) as late:
+            late.socket.sendall(SUB)
+            serve(publisher, lambda: publisher._pub.subscribed == 2)
+            serve(publisher, silent.is_closed)
+            assert not first.is_closed() or not also.is_closed()
+    assert publisher.faults().handshakes == 1
+
+
 def test_a_subscriber_that_talks_is_cut_off(publisher: SpLink) -> None:
     with Raw(publisher).greet() as raw:
         raw.socket.sendall(b"hello?")
@@ -195,7 +208,7 @@ def test_half_a_message_before_the_end_of_a_connection_is_dropped(subscriber: Sp
         raw.again().greet()
         raw.socket.sendall(frame(address, b"next"))
         assert take(subscriber, 1) == [b"next"]
-        assert refusals(subscriber) == Faults()
+        assert refusals(subscriber) == Faults(gone=1)
 
 
 def test_a_peer_that_never_reads_does_not_stall_the_sender_and_its_losses_are_counted(
@@ -238,6 +251,60 @@ def test_what_waits_for_a_peer_that_goes_is_lost(publisher: SpLink) -> None:
         raw.socket.close()
         serve(publisher, lambda: not raw.connected())
     assert publisher.losses().send_queue == 10
+
+
+def test_what_is_sent_while_the_only_subscriber_is_gone_is_lost_and_its_going_is_counted(publisher: SpLink) -> None:
+    with Raw(publisher).greet() as raw:
+        publisher.send(b"to it")
+        assert publisher.losses() == Losses()
+        raw.socket.close()
+        serve(publisher, lambda: not raw.connected())
+    for _ in range(10):
+        publisher.send(b"to nobody")
+    with Raw(publisher).greet():
+        publisher.send(b"to the next")
+        assert publisher.losses() == Losses(send_queue=10)
+        assert publisher.wire_faults()["gone"] == 1
+
+
+def test_a_send_that_ends_in_an_error_is_lost(publisher: SpLink) -> None:
+    with Raw(publisher).greet() as raw:
+        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.socket.close()
+        publisher.send(b"finds that out")
+        for _ in range(10):
+            publisher.send(b"to nobody")
+        serve(publisher, lambda: publisher.faults().gone)
+    assert publisher.losses().send_queue >= 10
+
+
+def test_nothing_is_lost_of_what_nobody_ever_subscribed_to(publisher: SpLink) -> None:
+    for _ in range(10):
+        publisher.send(b"to nobody")
+    assert publisher.losses() == Losses()
+
+
+def test_what_waited_and_left_is_no_loss_and_hides_none(publisher: SpLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sp_pub, "QUEUE", 10)
+    size = len(frame(publisher.publish[0], bytes(100_000)))
+    with Raw(publisher).greet() as raw:
+
+        def fill(until: Callable[[], bool]) -> int:
+            count = 0
+            while not until():
+                publisher.send(bytes(100_000))
+                count += 1
+            return count
+
+        sent = fill(lambda: publisher.losses().unsent >= 6)
+        before = publisher.losses()
+        assert publisher.losses().since(before).send_queue == before.unsent, "as long as it waits"
+        raw.read(sent * size)
+        assert publisher.losses().since(before) == Losses()
+        first = publisher.losses().send_queue
+        sent = fill(lambda: publisher.losses().send_queue - publisher.losses().unsent >= first + 6)
+        raw.read((sent - 6) * size)
+        assert publisher.losses().since(before) == Losses(send_queue=6)
 
 
 def test_long_messages_leave_in_the_pieces_that_a_slow_peer_takes(publisher: SpLink, address: str) -> None:
