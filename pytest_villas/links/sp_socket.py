@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import ipaddress
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ from pytest_villas.errors import ConfigError, LinkError
 _BACKLOG = 16
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 2), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 3))
 """A peer that lost its power says no goodbye: after 5 s without an answer to a probe the connection is given up."""
+_UNANSWERED_MS = 5_000
+"""Nor is there a probe while data waits for an answer: after so long without one, it is given up as well."""
 _LONGEST_PATH = 107
+_SIOCGIFADDR = 0x8915
 
 Place = tuple[int, Any]
 """An address family, and an address of that family as `connect` takes it."""
@@ -34,13 +39,17 @@ def endpoint_of(address: str) -> Endpoint:
 
 
 def tune(sock: socket.socket) -> None:
-    """Send at once, and notice a peer that vanished."""
+    """Send at once, and notice a peer that vanished, whether we send to it or not, within some 5 s.
+
+    So is one given up that has no room for as long for what we send: what it stopped to read, it has lost.
+    """
     sock.setblocking(False)
     if sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
 
 
 def places(endpoint: Endpoint) -> list[Place]:
@@ -96,7 +105,7 @@ class Listener:
 
     def _listen_tcp(self) -> socket.socket:
         host = "0.0.0.0" if self.endpoint.host == "*" else self.endpoint.host  # noqa: S104 - what * means to nanomsg
-        family, where = _look_up(host, self.endpoint.port)[0]
+        family, where = _look_up(_interface_address(host) or host, self.endpoint.port)[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -126,8 +135,20 @@ class Listener:
         return sock
 
 
+def _interface_address(name: str) -> str:
+    """Return the IPv4 address of the interface of that name, nothing where there is none of that name; OSError where it has none."""
+    if name not in [known for _, known in socket.if_nameindex()]:
+        return ""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("40s", name.encode()))
+    return socket.inet_ntoa(request[20:24])
+
+
 def _look_up(host: str, port: int) -> list[Place]:
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one that is too long
+        raise OSError(errno.EINVAL, f"{host!r} is no name of a host") from error
     return [(family, where) for family, _, _, _, where in found]
 
 

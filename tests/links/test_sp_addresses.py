@@ -26,6 +26,25 @@ def test_packets_leave_at_once() -> None:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+def test_a_peer_that_vanishes_is_noticed_whether_we_send_or_not() -> None:
+    link = SpLink([address := f"tcp://127.0.0.1:{free_port()}"], [address])
+    with opened(link):
+        link.wait_connected(5 * s)
+        for sock in (link._pub._subscribers[0]._socket, link._sub._publishers[0]._socket):
+            assert sock is not None
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+
+
+def test_a_publisher_listens_at_the_address_of_the_interface_that_it_names() -> None:
+    port = free_port()
+    with opened(SpLink([f"tcp://lo:{port}"], [])):
+        listening = Path("/proc/net/tcp").read_text()
+        assert f"0100007F:{port:04X} 00000000:0000 0A" in listening
+    with pytest.raises(LinkError, match=r"cannot listen on tcp://nosuch\.\.0:1"):
+        SpLink(["tcp://nosuch..0:1"], []).open()
+
+
 def test_a_live_socket_file_is_in_use_and_goes_with_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "x.ipc"
     with opened(SpLink([f"ipc://{file}"], [])):
@@ -61,6 +80,8 @@ def test_the_socket_file_of_a_successor_is_left_alone(tmp_path: Path) -> None:
         ([], ["ws://127.0.0.1:80/x"], "ws://127.0.0.1:80/x: plain sockets carry tcp and ipc"),
         (["inproc://x"], [], "inproc://x: plain sockets carry tcp and ipc"),
         ([], ["tcp://*:12000"], r"cannot dial tcp://\*:12000: \* stands for any address"),
+        ([], ["tcp://lab..local:12000"], "cannot dial tcp://lab..local:12000: 'lab..local' is no name of a host"),
+        ([], [f"tcp://{70 * 'a'}:12000"], "is no name of a host"),
         ([], ["tcp://nowhere.invalid:12000"], "cannot dial tcp://nowhere.invalid:12000: "),
         (["tcp://192.0.2.1:12000"], [], "cannot listen on tcp://192.0.2.1:12000: Cannot assign requested address"),
         (["ipc:///nowhere/x.ipc"], [], "cannot listen on ipc:///nowhere/x.ipc: No such file or directory"),
