@@ -11,7 +11,7 @@ from serial.tools import list_ports
 
 from pytest_villas.errors import LinkError
 from pytest_villas.links.sp_socket import endpoint_of, places
-from pytest_villas.links.sp_wire import PUB_HELLO, SUB_HELLO
+from pytest_villas.links.sp_wire import PUB_HELLO, SUB_HELLO, hear
 
 BY_ID: Final = Path("/dev/serial/by-id")
 _TIMEOUT_S: Final = 1.0
@@ -65,9 +65,20 @@ def listening(address: str) -> str:
         try:
             probe.connect(place)
             probe.sendall(SUB_HELLO)
-            answer = probe.recv(len(PUB_HELLO), socket.MSG_WAITALL)
         except TimeoutError:
-            return "somebody listens and says nothing"
+            return "nobody listens (no answer)"
         except OSError as error:
             return f"nobody listens ({error.strerror})"
-    return "publishes" if answer == PUB_HELLO else "somebody listens and is no nanomsg publisher"
+        return _answer(probe)
+
+
+def _answer(probe: socket.socket) -> str:
+    heard = b""
+    try:
+        while heard != PUB_HELLO:
+            heard = hear(probe, heard, PUB_HELLO)
+    except TimeoutError:
+        return "somebody listens and says nothing"
+    except OSError:
+        return "somebody listens and is no nanomsg publisher"
+    return "publishes"

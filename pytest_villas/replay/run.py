@@ -198,11 +198,11 @@ def _split(exchange: Exchange, how: Matching, match: Match, received: Int64s) ->
 
 
 def tags(response: Samples, tag: str) -> Int64s:
-    """Return the numbers in a tag signal; -1 where it holds no whole number of at least 0."""
+    """Return the numbers in a tag signal; -1 where it holds no whole number from 0 to 2^63 - 1."""
     values = np.real(response[tag]).astype(np.float64)
+    values = np.where((values > -0.1) & (values < 2.0**63), values, -1)
     whole = np.rint(values)
-    sound = np.isfinite(values) & (np.abs(values - whole) < 0.1) & (whole >= 0)
-    return np.where(sound, whole, -1).astype(np.int64)
+    return np.where(np.abs(values - whole) < 0.1, whole, -1).astype(np.int64)
 
 
 def _answers(exchange: Exchange, how: Matching) -> npt.NDArray[np.bool_]:

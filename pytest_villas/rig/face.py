@@ -67,29 +67,51 @@ def face(section: LinkSection, file: Path) -> Face:
 
     A link with two ends has a file for each, `NAME-stimulus.json` and `NAME-response.json` for `NAME.json`.
     """
-    if isinstance(section, SplitSection):
-        return _split(section, file)
-    if isinstance(section, SerialSection):
-        return _serial(section, file, LINK)
-    return _nanomsg(section, file, _Configs())
-
-
-def _split(section: SplitSection, file: Path) -> Face:
-    """Face the rig at two ends: of the one we are the sending half, of the other the receiving half."""
-    configs, halves = _Configs(), list[Face]()
+    folders = _Folders()
     try:
-        for place, end in ends(section).items():
-            name = place.removeprefix(f"{LINK}.")
-            own = file.with_stem(f"{file.stem}-{name}")
-            if isinstance(end, SerialSection):
-                halves.append(_serial(end, own, place))
-            else:
-                whole = _nanomsg(end, own, configs)
-                halves.append(replace(whole, link=_half(end, whole.link, place)))
+        return replace(_face(section, file, folders), folders=tuple(folders.made))
     except BaseException:
-        for half in halves:
-            half.close()
+        folders.remove()
         raise
+
+
+class _Folders:
+    """Folders of sockets that are made for a face."""
+
+    def __init__(self) -> None:
+        self.made: list[Path] = []
+
+    def make(self) -> Path:
+        """Return a new one."""
+        self.made.append(Path(tempfile.mkdtemp(prefix="villas-")))
+        self.made[-1].chmod(0o755)  # a rig that we start as root gives its privileges up
+        return self.made[-1]
+
+    def remove(self) -> None:
+        """Remove all of them."""
+        for folder in self.made:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _face(section: LinkSection, file: Path, folders: _Folders) -> Face:
+    if isinstance(section, SplitSection):
+        return _split(section, file, folders)
+    if isinstance(section, SerialSection):
+        return _serial(section, file, LINK, folders)
+    return _nanomsg(section, file, _Configs(folders))
+
+
+def _split(section: SplitSection, file: Path, folders: _Folders) -> Face:
+    """Face the rig at two ends: of the one we are the sending half, of the other the receiving half."""
+    configs, halves = _Configs(folders), list[Face]()
+    for place, end in ends(section).items():
+        name = place.removeprefix(f"{LINK}.")
+        own = file.with_stem(f"{file.stem}-{name}")
+        if isinstance(end, SerialSection):
+            halves.append(_serial(end, own, place, folders))
+        else:
+            whole = _nanomsg(end, own, configs)
+            halves.append(replace(whole, link=_half(end, whole.link, place)))
     there, back = halves
     return Face(
         link=SplitLink(there.link, back.link),
@@ -97,7 +119,6 @@ def _split(section: SplitSection, file: Path) -> Face:
         reader=back.reader,
         words={f"{name}.{key}": text for name, half in ((STIMULUS, there), (RESPONSE, back)) for key, text in half.words.items()},
         comes_with_rig=there.comes_with_rig + back.comes_with_rig,
-        folders=there.folders + back.folders,
     )
 
 
@@ -114,26 +135,26 @@ def _half(section: NanomsgSection, link: Link, place: str) -> Link:
 class _Configs:
     """The VILLASnode configs of a rig; one that is moved is moved once, also where it has the nodes of both ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: _Folders) -> None:
+        self._folders = folders
         self._moved: dict[str, config.Config] = {}
 
-    def load(self, section: NanomsgSection) -> tuple[config.Config, tuple[Path, ...]]:
-        """Return a config, and the folder that was made for its sockets, if one was."""
+    def load(self, section: NanomsgSection) -> config.Config:
+        """Return a config."""
         if not section.move:
-            return config.load(Path(section.config)), ()
-        if section.config in self._moved:
-            return self._moved[section.config], ()
-        loaded, sockets = config.load(Path(section.config)), _sockets()
-        self._moved[section.config] = config.relocate(loaded, sockets)
-        return self._moved[section.config], (sockets,)
+            return config.load(Path(section.config))
+        if section.config not in self._moved:
+            loaded = config.load(Path(section.config))
+            self._moved[section.config] = config.relocate(loaded, self._folders.make())
+        return self._moved[section.config]
 
 
 def _nanomsg(section: NanomsgSection, file: Path, configs: _Configs) -> Face:
     """Face a VILLASnode node, moved to free ports and socket files where the rig file says so."""
-    loaded, sockets = configs.load(section)
+    loaded = configs.load(section)
     config.dump(loaded, file)
     link, writer, reader = _node_parts(section, loaded.nodes[section.node])
-    return Face(link=link, writer=writer, reader=reader, words={"config": str(file), "node": section.node}, folders=sockets)
+    return Face(link=link, writer=writer, reader=reader, words={"config": str(file), "node": section.node})
 
 
 def _node_parts(section: NanomsgSection, node: config.Node) -> tuple[Link, Codec, Codec]:
@@ -181,19 +202,17 @@ def _codecs(end: EndSection, place: str) -> tuple[Codec, Codec]:
     return writer, reader
 
 
-def _serial(section: SerialSection, file: Path, place: str) -> Face:
+def _serial(section: SerialSection, file: Path, place: str, folders: _Folders) -> Face:
     """Face a device; one that is started here makes its port at a path of this session."""
     parts = serial_parts(section, place)
-    sockets = None if section.port else _sockets()
-    port = section.port or f"{sockets}/port"
+    port = section.port or f"{folders.make()}/port"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(section, port=port))))
     return Face(
         link=SerialLink(line_of(section, port), parts.sending, parts.receiving),
         writer=parts.writer,
         reader=parts.reader,
         words={"config": str(file), "port": port, "baudrate": str(section.baudrate)},
-        comes_with_rig=(Path(port),) if sockets else (),
-        folders=(sockets,) if sockets else (),
+        comes_with_rig=() if section.port else (Path(port),),
     )
 
 
@@ -217,12 +236,6 @@ def _check_names(match: MatchSection, there: Codec, back: Codec) -> None:
         known = [signal.name for signal in codec.signals]
         if name is not None and name not in known:
             raise ConfigError(f"match.{key} is {name!r}: the rig {does} no such signal{nearest(name, known)}")
-
-
-def _sockets() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="villas-"))
-    folder.chmod(0o755)  # a rig that we start as root gives its privileges up
-    return folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pty_bench import device
 
 from pytest_villas.links import NanomsgLink, SpLink
 from pytest_villas.links.scan import Port, listening, ports
+from pytest_villas.links.sp_wire import PUB_HELLO
 from pytest_villas.testing import opened
 
 
@@ -73,6 +75,24 @@ def stranger() -> Iterator[int]:
 
 def test_who_listens_and_is_no_publisher_is_told(stranger: int) -> None:
     assert listening(f"tcp://127.0.0.1:{stranger}") == "somebody listens and is no nanomsg publisher"
+
+
+def test_a_publisher_whose_greeting_comes_in_two_pieces_is_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(PUB_HELLO[:4])
+                time.sleep(0.1)
+                connection.sendall(PUB_HELLO[4:])
+                connection.recv(100)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert listening(f"tcp://127.0.0.1:{listener.getsockname()[1]}") == "publishes"
+        thread.join()
 
 
 def test_the_endpoints_of_a_config_are_listed_with_who_is_there(tmp_path: Path) -> None:

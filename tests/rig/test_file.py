@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,19 @@ def test_a_node_at_an_end_needs_the_endpoints_of_that_end_and_no_others(tmp_path
     nodes[end] = {"a": "b", "b": "a"}[nodes[end]]
     with pytest.raises(ConfigError, match=rf"link.{end}.node: '{nodes[end]}' of .*node.conf {lacks}"):
         link()
+
+
+def test_what_was_made_for_a_link_that_cannot_be_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "node.conf").write_text(
+        'nodes = { a = { type = "nanomsg", out = { endpoints = "ipc:///x" }, in = { endpoints = "ipc:///x" } } }'
+    )
+    command = "move = true\n[launch]\ncommand = ['{config}']"
+    link = load(write(tmp_path, "mine", f"[link]\nconfig = 'node.conf'\nnode = 'b'\n{command}")).link
+    (made := tmp_path / "made").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    with pytest.raises(ConfigError, match=r"nodes\.b: no such node"):
+        face(link, tmp_path / "told.json")
+    assert not list(made.iterdir())
 
 
 def test_a_config_that_is_moved_is_moved_once_for_both_ends(tmp_path: Path) -> None:
