@@ -7,7 +7,7 @@ it stays awake after it sent, unless something came: an answer that is there by 
 A fifth of the time it leaves to others all the same, counted by the processor time that it had: Linux stops a real-time process
 for 50 ms of a second in which ordinary ones starve [the fair server of Linux 6.8, before it sched_rt_runtime_us]. Where it
 has been awake for too long, it sleeps early in a period, in which it may wake up late without being late for the deadline;
-then whatever arrives meanwhile; and at last whatever is due.
+then takes naps whatever arrives meanwhile; and at last whatever is due.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CREDIT_NS = 20_000_000
 """... of which so much is kept for later."""
 _DEBT_NS = 10_000_000
 """When it has been awake for so much longer it sleeps whatever arrives, and after twice as long whatever is due."""
-_NAP_S = 50e-6
+_NAP_S = 20e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,6 @@ def run(
             if now - broke > 2 * _DEBT_NS:
                 time.sleep(_NAP_S)
                 broke = budget.woke()
-                continue
             turn = index + _DRAIN
             while now >= following and index < turn:
                 refused[index] = not send(blob[offsets[index] : offsets[index + 1]])
@@ -156,13 +155,13 @@ def run(
                 if until <= now:
                     if now < broke:
                         continue
+                    if now - broke > _DEBT_NS:
+                        time.sleep(_NAP_S)
+                        broke = budget.woke()
+                        continue
                     # early, and no longer than it has to: it may wake up late without being late for the deadline
                     until = min(until + spin // 2, now + (now - broke) // _AWAKE)
                     if until <= now:
-                        continue
-                    if now - broke > _DEBT_NS:
-                        time.sleep((until - now) / 1e9)
-                        broke = budget.woke()
                         continue
                 if until != armed:
                     wake_at(until)
