@@ -120,6 +120,7 @@ def run(
             if now - broke > 2 * _DEBT_NS:
                 time.sleep(_NAP_S)
                 broke = budget.woke()
+                now = clock()
             turn = index + _DRAIN
             while now >= following and index < turn:
                 refused[index] = not send(blob[offsets[index] : offsets[index + 1]])

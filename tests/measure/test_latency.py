@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_villas.errors import ConfigError, SignalError
 from pytest_villas.measure import Outcome, Verdict
 from pytest_villas.measure.timing.clock import Clock
+from pytest_villas.measure.timing.deadline import deadline_miss
 from pytest_villas.measure.timing.latency import Latency, latency
 from pytest_villas.samples import NO_TIME, Int64s
 
@@ -326,6 +327,28 @@ def test_what_the_harness_does_to_the_variation_of_delay_is_not_held_against_the
     late = latency(meant, stalled, stalled + 200_000)
     assert outcome(late.gap_received.max <= "12 ms") == "INVALID"
     assert outcome(late.gap_received.max <= "9 ms") == "FAIL", "it was not meant to keep that"
+
+
+def test_what_the_harness_does_a_little_excuses_no_rig_that_does_it_a_lot() -> None:
+    meant = EPOCH + np.arange(5000) * MS
+    sent = meant + np.where(np.arange(5000) == 3000, MS + 100_000, 0)
+    received = sent + 200_000
+    received[4000:] += 500 * MS
+    found = latency(meant, sent, received)
+    assert outcome(found.gap_received.max <= "2 ms") == "FAIL"
+    stalled = latency(meant, meant, meant + 100_000 + late_every_50th(MS + 100_000))
+    jumpy = latency(meant, meant, meant + late_every_50th(50 * MS), floor=stalled)
+    assert outcome(jumpy.ipdv.max <= "1 ms") == "FAIL"
+    missed = deadline_miss(jumpy.ipdv, "2 ms")
+    assert outcome(missed.count <= 3) == outcome(missed.share <= "1 %") == "FAIL"
+
+
+def test_jitter_is_known_to_as_much_as_the_stamps_are() -> None:
+    meant = EPOCH + np.arange(5000) * 10 * MS
+    received = meant + late_every_50th(7 * MS)
+    for within, limit, wanted in ((57, "100 us", "FAIL"), (MS, "100 us", "INCONCLUSIVE"), (MS, "10 ms", "PASS")):
+        found = latency(meant, meant, received, within=within)
+        assert outcome(found.jitter_worst <= limit) == wanted
 
 
 def test_silence_at_an_end_of_the_run_is_a_gap() -> None:

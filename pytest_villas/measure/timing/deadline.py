@@ -59,7 +59,7 @@ class Share(Measure):
             towards = high if high.k <= number * high.n else low if low.k > number * low.n else None
             more = more_samples(towards, number, sure) if towards is not None else None
         outcome = MIRROR[outcome] if comparison in {">", ">="} else outcome
-        return self.of.excused(
+        return self.of.undropped(
             Verdict(outcome, self.what, number, comparison, float(self), low.lower, high.upper, n, sure, "1", why, n / tau, more)
         )
 
@@ -90,7 +90,7 @@ class Misses(Count):
             objection = self.of.objection(self.deadline, min(max(1 - verdict.limit / self.n, 0.0), 1.0))
             if objection is not None:
                 return replace(verdict, outcome=objection[0], why=objection[1])
-        return self.of.excused(verdict)
+        return self.of.undropped(verdict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

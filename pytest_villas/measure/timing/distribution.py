@@ -170,11 +170,14 @@ class Distribution:
         """Return a verdict about the q-quantile (None: the mean) that blames no rig for what the harness did."""
         if verdict.outcome is Outcome.FAIL:
             for part in self.parts or (self,):
-                broken = next((own for own in part.own if _breaks(own, q, verdict)), None)
-                if broken is not None and not (part.meant is not None and _breaks(part.meant, q, verdict)):
+                if (broken := _explanation(part, q, verdict)) is not None:
                     value = format_duration(_statistic(broken, q))
                     why = f"the harness itself, without a rig, breaks this limit: {broken.what} {value}"
                     return replace(verdict, outcome=Outcome.INVALID, why=why)
+        return self.undropped(verdict)
+
+    def undropped(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that is INVALID where only what our own queues dropped keeps it from being one."""
         if verdict.outcome is Outcome.INCONCLUSIVE and self.dropped:
             why = f"{self.dropped} samples were dropped by our own queues, or never sent: {verdict.why}"
             return replace(verdict, outcome=Outcome.INVALID, why=why)
@@ -362,8 +365,19 @@ def _statistic(of: Distribution, q: float | None) -> float:
     return float(of.mean) if q is None else of.figure(q)
 
 
-def _breaks(of: Distribution, q: float | None, verdict: Verdict) -> bool:
-    value = _statistic(of, q)
+def _explanation(of: Distribution, q: float | None, verdict: Verdict) -> Distribution | None:
+    """Return what of the harness alone breaks the limit, and by so much that without that the limit would be kept."""
+    planned = 0.0 if of.meant is None else _statistic(of.meant, q)
+    if of.meant is not None and _breaks(planned, verdict):
+        return None
+    for own in of.own:
+        value = _statistic(own, q)
+        if _breaks(value, verdict) and not _breaks(verdict.estimate - (value - planned), verdict):
+            return own
+    return None
+
+
+def _breaks(value: float, verdict: Verdict) -> bool:
     return not math.isnan(value) and not OPERATORS[verdict.comparison](value, verdict.limit)
 
 

@@ -316,10 +316,19 @@ def _jitter(delays: Int64s, received: Int64s, invalid: str, within: int, alone: 
         return last, worst
     smoothed = list(accumulate(sizes.tolist(), lambda jitter, size: jitter + (size - jitter) / 16, initial=0.0))
     greatest = max(smoothed[_JITTER_SETTLED:])
-    doubt = f"origin stamps are off by up to {format_duration(within)}" if within else ""
+    # each of two delays is off by that much, and so is any average of their differences
+    off = 2.0 * within
     floors = [math.nan] * 2 if alone is None else [float(alone.jitter), float(alone.jitter_worst)]
     last, worst = (
-        Estimate(what, value, "ns", n=sizes.size, invalid=invalid, doubt=doubt, harness=None if math.isnan(floor) else floor)
+        Estimate(
+            what,
+            value,
+            "ns",
+            n=sizes.size,
+            interval=(max(value - off, 0.0), value + off) if off else None,
+            invalid=invalid,
+            harness=None if math.isnan(floor) else floor,
+        )
         for what, value, floor in zip(("jitter", "jitter_worst"), (smoothed[-1], greatest), floors, strict=True)
     )
     return last, worst
