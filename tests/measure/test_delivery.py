@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_villas.errors import SignalError
 from pytest_villas.measure import Outcome
-from pytest_villas.measure.timing.delivery import Delivery, delivery
+from pytest_villas.measure.timing.delivery import Delivery, delivery, spare_responses
 from pytest_villas.measure.timing.matching import by_sequence, by_tag, by_waveform
 from pytest_villas.samples import Int64s
 
@@ -204,6 +204,25 @@ def test_a_response_in_a_pause_may_be_one_that_came_late() -> None:
     # what came before the first answer is of the lead
     lead = np.concatenate((np.arange(-5, 0) * 1_000_000 - 300_000, np.delete(burst + 200_000, 50)))
     assert (delivery(by_waveform(burst, lead, 200_000)).lost == 0).outcome is Outcome.FAIL
+
+
+def test_a_rig_that_goes_on_after_the_stimulus_has_answered_none_of_the_losses_with_that() -> None:
+    sent = np.arange(1000) * MS
+    answers = np.arange(-50, 2000) * MS + 200_000
+    for lost in (0, 500, 998):
+        found = delivery(by_waveform(sent, np.delete(answers, 50 + lost), 200_000))
+        for verdict in (found.lost <= 5, found.loss_ratio <= "1 %", found.longest_loss <= 3, found.received == 999):
+            assert verdict.outcome is Outcome.PASS, verdict
+        assert (found.lost <= 0).outcome is Outcome.FAIL
+    # what comes after the last answer may be the one that is lost there, and no other
+    tail = by_waveform(sent, np.delete(answers, [550, 1048, 1049]), 200_000)
+    assert spare_responses(tail) == 2
+    assert (delivery(tail).lost == 0).outcome is Outcome.FAIL
+    assert (delivery(tail).lost <= 2).outcome is Outcome.INCONCLUSIVE
+    # an echo, whose last answer is late
+    assert (delivery(by_waveform(sent, sent + np.where(sent == sent[-1], 900_000, 200_000), 200_000)).lost == 0).outcome is (
+        Outcome.INCONCLUSIVE
+    )
 
 
 def test_ten_million_samples_are_accounted_for_without_an_object_each() -> None:

@@ -201,12 +201,14 @@ def delivery(
 def spare_responses(match: Match) -> int:
     """Return how many responses may answer some of the lost samples: pairing by waveform cannot tell that from jitter.
 
-    It is those that answer nothing, or what was answered already, and came after the first that answers a sample.
+    It is those that answer nothing, or what was answered already, and came between the first that answers a sample and the
+    last; of those that came later, from a rig that goes on by itself, no more than there are samples after the last answered.
     """
-    if match.by != "waveform":
+    if match.by != "waveform" or not match.response.size:
         return 0
-    first = int(match.response[0]) if match.response.size else match.responses
-    return match.responses - first - int(np.count_nonzero(match.first))
+    first, last = int(match.response[0]), int(match.response[-1])
+    between = last + 1 - first - int(np.count_nonzero(match.first))
+    return between + min(match.responses - 1 - last, match.sent - 1 - int(match.stimulus.max()))
 
 
 def _in_time(match: Match, t_sent: Int64s | None, t_received: Int64s | None, t_max: int) -> npt.NDArray[np.bool_]:
