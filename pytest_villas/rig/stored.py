@@ -244,7 +244,8 @@ def _compared(reference: Samples, measured: Timed) -> Fidelity:
     reference = reference.replace(origin=measured.stimulus.origin)
     if match.by == "waveform":
         return fidelity(reference, measured.response)
-    return fidelity(reference, measured.response, match=(match.stimulus[match.first], match.response[match.first]))
+    pairs = match.stimulus[match.first], match.response[match.first]
+    return fidelity(reference, measured.response, match=pairs, own_pace=match.by == "tag")
 
 
 def _of_length(model: Model, stimulus: Samples) -> Samples:

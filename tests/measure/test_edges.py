@@ -192,6 +192,100 @@ def test_a_lost_sample_keeps_a_pass_away_from_what_it_may_hide_and_from_nothing_
     assert (found(sent, 0).initial == 0).outcome is Outcome.INCONCLUSIVE
 
 
+def test_an_answer_after_a_lost_sample_is_one_in_time_where_that_could_not_come_before_the_question() -> None:
+    t = EPOCH + np.arange(1000) * ms
+    sent = pulses(1000)
+
+    def found(lost: int, late: int = 0) -> Edges:
+        kept = np.delete(np.arange(1000), lost)
+        response = Samples({"on": np.concatenate([sent[:late], sent[: 1000 - late]])[kept]}, received=t[kept] + 200 * us)
+        match = kept, np.arange(kept.size)
+        return fidelity(Samples({"on": sent}, origin=t), response, match=match)["on"].edges(within=(0, "5 ms"))
+
+    for lost, late in ((250, 0), (251, 0), (251, 2), (252, 2), (253, 2)):
+        one = found(lost, late)
+        assert one.missing == 0
+        assert one.delay.max <= 6 * ms
+        assert (one.extra == 0).outcome is Outcome.INCONCLUSIVE
+    # what answered the sample before may have gone up already, and then this is no answer
+    early = found(249)
+    assert (early.missing == 0).outcome is Outcome.INCONCLUSIVE
+    assert early.missing <= 1
+    assert early.delay.p50 <= 5 * ms
+    # of an answer that may have come in time or too late nothing is known
+    assert (found(254, 4).missing == 0).outcome is Outcome.INCONCLUSIVE
+    assert (found(254, 6).missing == 0).outcome is Outcome.FAIL
+
+
+def slow(t: np.ndarray, sent: np.ndarray, steps: np.ndarray, came: np.ndarray, kept: np.ndarray, reach: int) -> Edges:
+    """Compare with what a rig says of the last sample before each of its steps, whose responses arrived where `kept`."""
+    pairs = np.unique((np.searchsorted(t, steps, "right") - 1)[kept], return_index=True)
+    response = Samples({"on": came[kept]}, received=steps[kept] + 200 * us)
+    return fidelity(Samples({"on": sent}, origin=t), response, match=pairs, own_pace=True)["on"].edges(within=(0, reach))
+
+
+def test_what_a_slower_rig_skips_is_no_loss_and_what_it_loses_may_hide_transitions() -> None:
+    t = EPOCH + np.arange(10_000) * 100 * us
+    sent = pulses(10_000, 1006)
+    steps = EPOCH + 70 * us + np.arange(1000) * ms + np.random.default_rng(1).integers(0, 100 * us, 1000)
+    came, every = sent[np.searchsorted(t, steps, "right") - 1], np.ones(1000, np.bool_)
+    whole = slow(t, sent, steps, came, every, 5 * ms)
+    for verdict in (
+        whole.missing <= 0,
+        whole.delay.max <= 5 * ms,
+        whole.delay.p50 <= 4 * ms,
+        whole.extra <= 0,
+        whole.initial <= 0,
+    ):
+        assert verdict.outcome is Outcome.PASS, verdict
+    for lost in (slice(300, 301), slice(995, 1000), slice(0, 3)):
+        kept = every.copy()
+        kept[lost] = False
+        some = slow(t, sent, steps, came, kept, 5 * ms)
+        assert some.missing <= 0
+        assert some.delay.max <= 5 * ms
+        assert (some.extra <= 0).outcome is Outcome.INCONCLUSIVE
+    # a pulse that nobody asked for: seen, and lost
+    blip = came ^ (np.arange(1000) == 420)
+    assert (slow(t, sent, steps, blip, every, 5 * ms).extra <= 0).outcome is Outcome.FAIL
+    assert (slow(t, sent, steps, blip, np.arange(1000) != 420, 5 * ms).extra <= 0).outcome is Outcome.INCONCLUSIVE
+    # a pulse in the stimulus whose response was lost may have been answered
+    pulse = sent ^ (np.arange(10_000) // 10 == 420)
+    assert (slow(t, pulse, steps, came, np.arange(1000) != 420, 2 * ms).missing <= 0).outcome is Outcome.INCONCLUSIVE
+    assert (slow(t, pulse, steps, came, every, 2 * ms).missing <= 0).outcome is Outcome.FAIL
+
+
+def test_where_a_rig_of_its_own_pace_jitters_so_much_that_no_loss_would_show_nothing_is_taken_for_skipped() -> None:
+    t = EPOCH + np.arange(10_000) * 100 * us
+    sent = pulses(10_000, 1006)
+    steps = EPOCH + 70 * us + np.arange(1000) * ms + np.random.default_rng(1).integers(0, 900 * us, 1000)
+    came = sent[np.searchsorted(t, steps, "right") - 1]
+    assert (slow(t, sent, steps, came, np.ones(1000, np.bool_), 5 * ms).extra <= 0).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_of_a_slower_rig_nothing_is_claimed_either_that_its_whole_response_does_not_bear_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    period = int(rng.integers(1100, 12_000)) * us
+    t = EPOCH + np.arange(3000) * ms
+    sent = (np.cumsum(rng.random(3000) < rng.choice([0.005, 0.02, 0.1])) % 2).astype(np.bool_)
+    count = 3000 * ms // period + 3
+    steps = EPOCH + np.arange(count) * period + rng.integers(0, period // 8, count)
+    came = sent[np.searchsorted(t, steps, "right") - 1] ^ (rng.random(steps.size) < rng.choice([0, 0.02]))
+    kept = rng.random(steps.size) < rng.choice([0.8, 0.95, 0.995])
+    kept[0] = True  # nobody can tell that from a first step before the stimulus began
+    reach = int(rng.integers(1, 10)) * period
+    truth, found = (slow(t, sent, steps, came, rows, reach) for rows in (np.ones(steps.size, np.bool_), kept))
+    for name in ("missing", "extra", "initial"):
+        count, true = getattr(found, name), int(getattr(truth, name))
+        if count.value is not None:
+            assert count.value <= true <= (count.value if count.most is None else count.most), name
+    true_delay = truth.delay.figure(1)
+    if np.isfinite(true_delay):
+        assert (found.delay.max <= true_delay - 1).outcome is not Outcome.PASS
+        assert (found.delay.max <= true_delay + 1).outcome is not Outcome.FAIL
+
+
 def test_a_response_without_pairs_that_ends_early_or_has_holes_may_hide_transitions() -> None:
     t = EPOCH + np.arange(1000) * ms
     sent = Samples({"trip": np.arange(1000) >= 300}, origin=t)

@@ -133,6 +133,15 @@ def test_a_model_rig_that_lost_nothing_is_judged_as_it_is(tmp_path: Path) -> Non
     assert off.allclose(atol=0.01).outcome is Outcome.FAIL
 
 
+def test_samples_that_a_rig_with_a_tag_skips_hide_no_transitions(tmp_path: Path) -> None:
+    v = np.arange(2000) // 130 % 2 == 1
+    taken = np.arange(5, 2000, 10)
+    response = Samples({"y": v[taken], "tag": taken.astype(float)}, received=START + taken * ms + 700 * us)
+    found = measured(Samples({"v": v}), response, tmp_path, tag="tag").fidelity["y"].edges(within=(0, "20 ms"))
+    for verdict in (found.missing <= 0, found.extra <= 0, found.delay.max <= 20 * ms):
+        assert verdict.outcome is Outcome.PASS, verdict
+
+
 @pytest.mark.parametrize("by", ["sequence", "waveform"])
 def test_a_reference_that_the_test_gave_is_taken_for_the_time_of_the_stimulus(tmp_path: Path, by: str) -> None:
     number = np.arange(2000)

@@ -262,7 +262,7 @@ class ChannelFidelity:
             seen_t,
             self._response,
             within=within,
-            unseen=self._side.unseen(duration(within[1])),
+            unseen=self._side.unseen(*(duration(limit) for limit in within)),
             what=what,
         )
         if self._doubt:

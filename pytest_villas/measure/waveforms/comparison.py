@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pytest_villas.errors import SignalError
 from pytest_villas.measure.waveforms.alignment import Aligned, align_pairs, align_waveforms
 from pytest_villas.measure.waveforms.delay import Delay
+from pytest_villas.measure.waveforms.place import Bools
 from pytest_villas.measure.waveforms.resample import TimeBase, in_order, time_base
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.measure.waveforms.waveform import Timing, timings
@@ -33,6 +34,7 @@ class Comparison:
         each: delay and drift of each float or complex channel.
         untimed: why nothing can be said that needs time; empty where it can.
         stamps: int64 ns of reference and response, in their own orders.
+        own_pace: whether the response has a pace of its own and skips samples of the reference that it does not need.
     """
 
     aligned: Aligned
@@ -42,18 +44,18 @@ class Comparison:
     each: tuple[Timing, ...]
     untimed: str
     stamps: tuple[Int64s, Int64s]
+    own_pace: bool = False
 
-    def unseen(self, latest: int) -> Int64s:
+    def unseen(self, least: int, latest: int) -> Int64s:
         """Return from when to when no sample of the response tells its state, since some were lost: ns, shape (k, 2).
 
-        Without pairs that is told by the time stamps of the response: by its holes, and where it begins more than `latest`
-        ns after the reference or ends before it.
+        With pairs it is where samples of the reference have none, and no sooner after the first of them than an answer may
+        come, `least` ns or at once. Without, that is told by the time stamps of the response: by its holes, and where it
+        begins more than `latest` ns after the reference or ends before it. With pairs and a pace of its own both have to say so.
         """
         sent, seen = self.stamps
         if self.aligned.matched:
-            bounds = np.concatenate([[_EVER[0]], seen[self.aligned.response], [_EVER[1]]])
-            after = np.unique(np.searchsorted(self.aligned.reference, self.aligned.missing))
-            return np.sort(np.stack([bounds[after], bounds[after + 1]], axis=1), axis=1)
+            return self._unanswered(min(least, 0))
         if min(sent.size, seen.size) < 2 or bool((seen == NO_TIME).any()):
             return np.zeros((0, 2), np.int64)
         hole = int(time_base(seen, int(seen[0])).hole * 1e9)
@@ -64,6 +66,34 @@ class Comparison:
         if sent[-1] - seen[-1] > hole:
             spans = [np.append(spans[0], seen[-1]), np.append(spans[1], _EVER[1])]
         return np.stack(spans, axis=1)
+
+    def _unanswered(self, soonest: int) -> Int64s:
+        """Return from when to when the missing samples may have been answered, in ns after each of them at the soonest."""
+        (sent, seen), pairs = self.stamps, self.aligned
+        after, first = np.unique(np.searchsorted(pairs.reference, pairs.missing), return_index=True)
+        bounds = np.concatenate([[_EVER[0]], seen[pairs.response], [_EVER[1]]])
+        begin, end = np.sort(np.stack([bounds[after], bounds[after + 1]]), axis=0)
+        asked = np.where(after > 0, sent[pairs.missing[first]] + soonest, _EVER[0])
+        begin = np.minimum(np.maximum(begin, asked), end)
+        return np.stack([begin, end], axis=1)[~self._skipped(after)]
+
+    def _skipped(self, after: Int64s) -> Bools:
+        """Say for each run of samples without a pair, by how many pairs are before it, whether no response was lost there."""
+        (sent, seen), pairs = self.stamps, self.aligned
+        if not self.own_pace or not pairs.response.size or bool((seen == NO_TIME).any()):
+            return np.zeros(after.shape, np.bool_)
+        pace = time_base(seen, int(seen[0]))
+        if not pace.hole < 2 * pace.period:  # with so much jitter a lost sample does not show in the times
+            return np.zeros(after.shape, np.bool_)
+        hole = int(pace.hole * 1e9)
+        holes = np.cumsum(np.diff(seen, prepend=seen[0]) > hole)[pairs.response]
+        last = pairs.response.size - 1
+        silent = holes[np.minimum(after, last)] != holes[np.maximum(after - 1, 0)]
+        # at the ends by what the rig took: it had a step within a period after the first sample, and one after the last
+        taken = np.concatenate([sent[:1], sent[pairs.reference], sent[-1:]])
+        at_end = (after == 0) | (after > last)
+        soon = hole - int(pace.period * 0.5e9)
+        return np.asarray(~np.where(at_end, taken[after + 1] - taken[after] > soon, silent))
 
 
 def stamps_of(reference: Samples, response: Samples, times: tuple[npt.ArrayLike, npt.ArrayLike] | None) -> tuple[Int64s, Int64s]:

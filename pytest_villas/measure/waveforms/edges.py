@@ -68,20 +68,26 @@ def edges(
     wanted, found = _transitions(sent), _transitions(seen)
     asked, lost = sent_t[wanted], _spans(unseen)
     hidden = lost.touch(asked + least, asked + most)
-    late = lost.touch(seen_t[found - 1], seen_t[found])  # seen only after a gap, in which it was at an unknown time
+    soonest = lost.soonest(seen_t[found - 1], seen_t[found])
     answer, unsure = np.full(wanted.size, -1), np.zeros(wanted.size, np.bool_)
     fewest_missing = fewest_extra = most_missing = 0
+    own = np.zeros(wanted.size, np.bool_)  # whose answer came in reach, if at an unknown time in a gap that hides no other
     for rising in (True, False):
         of, same = np.flatnonzero(sent[wanted] == rising), seen[found] == rising
-        free, offered, timely = found[same], seen_t[found[same]], seen_t[found[same & ~late]]
-        taken, displaced = _first_free(asked[of], offered, least, most)
+        free, offered, begun = found[same], seen_t[found[same]], soonest[same]
+        taken, displaced = _first_free(asked[of], offered, offered, least, most)
         answer[of[taken >= 0]] = free[taken[taken >= 0]]
         # what may have been answered by what nobody has seen leaves its offer to the next one
         until = np.where(taken >= 0, seen_t[np.maximum(answer[of], 0)] if seen.size else 0, asked[of] + most)
         unsure[of] = _spread(lost.touch(asked[of] + least, until), displaced)
-        fewest_missing += int(np.count_nonzero(_first_free(asked[of[~hidden[of]]], offered, least, most)[0] < 0))
-        certain = int(np.count_nonzero(_first_free(asked[of], timely, least, most)[0] >= 0))
-        fewest_extra, most_missing = fewest_extra + timely.size - certain, most_missing + of.size - certain
+        before = begun[np.maximum(taken, 0)] if begun.size else until
+        own[of] = (taken >= 0) & ~displaced & (before >= asked[of] + least) & ~lost.touch(asked[of] + least, before)
+        fewest_missing += int(np.count_nonzero(_first_free(asked[of[~hidden[of]]], offered, offered, least, most)[0] < 0))
+        # whenever in its gap an offer was: in reach for certain, and in reach perhaps
+        certain = int(np.count_nonzero(_first_free(asked[of], begun, offered, least, most)[0] >= 0))
+        perhaps = int(np.count_nonzero(_first_free(asked[of], offered, begun, least, most)[0] >= 0))
+        fewest_extra, most_missing = fewest_extra + offered.size - perhaps, most_missing + of.size - certain
+    unsure &= ~own
     answered = answer >= 0
     delays = np.where(answered, seen_t[np.maximum(answer, 0)] - asked, LOST) if seen.size else np.full(wanted.size, LOST)
     error = int((seen_t[answer[answered]] - seen_t[answer[answered] - 1]).max(initial=0))
@@ -119,6 +125,13 @@ class _Spans:
     start: Int64s
     end: Int64s
 
+    def soonest(self, first: Int64s, last: Int64s) -> Int64s:
+        """Return when, in each `first .. last`, the first of them begins; `last` where none overlaps it."""
+        if not self.start.size:
+            return last
+        begin = np.maximum(self.start[np.minimum(np.searchsorted(self.end, first, "right"), self.end.size - 1)], first)
+        return np.where(self.touch(first, last), begin, last)
+
     def touch(self, first: Int64s, last: Int64s) -> Bools:
         """Say for each `first .. last` whether one of them overlaps it."""
         if not self.start.size:
@@ -145,14 +158,14 @@ def _because(*reasons: str) -> str:
     return "; ".join(filter(None, reasons))
 
 
-def _first_free(asked: Int64s, offered: Int64s, least: int, most: int) -> tuple[Int64s, Bools]:
-    """Give each time asked the first offer in `least .. most` after it that no earlier one has taken.
+def _first_free(asked: Int64s, early: Int64s, late: Int64s, least: int, most: int) -> tuple[Int64s, Bools]:
+    """Give each time asked the first offer, `early` at `least` after it and `late` at `most`, that no earlier one has taken.
 
     Returns the index of the offer, -1 for none; and whether the first offer in reach had been taken.
     """
     answer, displaced = np.full(asked.size, -1), np.zeros(asked.size, np.bool_)
-    starts = np.searchsorted(offered, asked + least).tolist()
-    times, requests = offered.tolist(), asked.tolist()
+    starts = np.searchsorted(early, asked + least).tolist()
+    times, requests = late.tolist(), asked.tolist()
     taken = 0
     for i, start in enumerate(starts):
         displaced[i] = taken > start

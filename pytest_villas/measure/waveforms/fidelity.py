@@ -79,6 +79,7 @@ def fidelity(
     match: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     search: tuple[float | str, float | str] | None = None,
     times: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    own_pace: bool = False,
     doubt: str = "",
 ) -> Fidelity:
     """Compare a response with its reference.
@@ -100,6 +101,8 @@ def fidelity(
             period (three phases less than a third: a delay of a third looks like phases that were exchanged in a ring).
         times: int64 ns stamps for reference and response; by default `origin` (or `received`, where there is none) of the
             reference and `received` (or `origin`) of the response.
+        own_pace: whether the response comes at a pace of its own, as that of a rig that is matched by a tag. Samples of the
+            reference that it skipped hide no transitions, but where its time stamps tell that some of its own were lost.
         doubt: why the reference may be wrong, if so. What disagrees with it is then INCONCLUSIVE and no FAIL.
 
     Raises SignalError for channels that one side does not have, or has twice, no channel in common, and pairs that do not fit.
@@ -114,8 +117,9 @@ def fidelity(
         rows = _carried(reference, response, name, pairs)
         together.setdefault(rows.tobytes(), (rows, []))[1].append(name)
     parts = [
-        _fidelity(reference, *_only(rows, response, stamps, pairs), of, reach, doubt, absent) for rows, of in together.values()
-    ] or [_fidelity(reference, response, stamps, pairs, [], reach, doubt, absent)]
+        _fidelity(reference, *_only(rows, response, stamps, pairs), of, reach, own_pace, doubt, absent)
+        for rows, of in together.values()
+    ] or [_fidelity(reference, response, stamps, pairs, [], reach, own_pace, doubt, absent)]
     # what was compared of the most complete channels was compared at all
     fullest = min(parts, key=lambda part: part.missing.size)
     judged = sorted((channel for part in parts for channel in part.channels), key=lambda channel: -channel.badness)
@@ -156,6 +160,7 @@ def _fidelity(
     pairs: tuple[Int64s, Int64s] | None,
     names: list[str],
     search: tuple[float, float] | None,
+    own_pace: bool,
     doubt: str,
     absent: tuple[str, ...],
 ) -> Fidelity:
@@ -169,7 +174,7 @@ def _fidelity(
     if pairs is None:
         side = compare_times(reference, response, stamps, (x, y), search, groups)
     else:
-        side = compare_pairs(reference, response, pairs, stamps, (x, y), search, groups)
+        side = replace(compare_pairs(reference, response, pairs, stamps, (x, y), search, groups), own_pace=own_pace)
     timing = dict(zip(numeric, side.each, strict=True))
     judged = []
     for name in names:
