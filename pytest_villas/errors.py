@@ -5,6 +5,7 @@
     VillasError
     ├── ConfigError            a rig file, a VILLASnode config or a mark says something that cannot be
     │                          (`rigs/lab1.toml: link.baudrat: unknown key, did you mean 'baudrate'?`)
+    │   └── NotThereYet        what it names is not there, and may still come: a config that a fixture writes
     ├── SignalError            columns and signals do not fit together (three columns, two signals)
     ├── FormatError
     │   ├── DecodeError        a payload or a recording is not what its format says (line 7: 'abc' is no number)
@@ -28,6 +29,10 @@ class VillasError(Exception):
 
 class ConfigError(VillasError):
     """A setting that cannot be; the message names file, key, value and remedy."""
+
+
+class NotThereYet(ConfigError):
+    """A format that nobody has registered, or a config file that is not there: code of the project may still bring it."""
 
 
 class SignalError(VillasError, ValueError):

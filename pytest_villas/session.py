@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_villas.errors import ConfigError, RigError
+from pytest_villas.errors import ConfigError, NotThereYet, RigError
 from pytest_villas.report.recorder import Recorder
 from pytest_villas.rig.folders import KEEP, SIZE, RunFolders, bytes_of
 from pytest_villas.rig.registry import Registry
@@ -68,25 +69,24 @@ class Session:
         villas_node: str | None = None,
         keep: tuple[str, str] = (str(KEEP), SIZE),
     ) -> Session:
-        """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong."""
+        """Read the rig files and the impairment; ConfigError for one that is not there or says something wrong.
+
+        Formats and configs that are not there may still come with a conftest or a fixture: `open` tells of those that did not.
+        """
         for folder in folders:
             if not folder.is_dir():
                 raise ConfigError(f"--rig-dir={folder}: there is no such folder")
         registry = Registry.of(root, folders)
         if twin:
             names = [registry.load(name).rig.twin or name for name in names]
-        for name in names:
-            from pytest_villas.rig.face import check  # noqa: PLC0415 - only a session with a rig needs it
-
-            check(registry.load(name), registry.path(name))
         impairment = None
         if impair is not None:
             from pytest_villas.impair import parse  # noqa: PLC0415 - only a session that impairs needs it
-            from pytest_villas.rig.face import response_signals  # noqa: PLC0415 - as above
 
             impairment = parse(impair)
-            for name in names:
-                impairment.check(response_signals(registry.load(name).link), name)
+        for name in names:
+            with contextlib.suppress(NotThereYet):
+                _check(registry, name, impairment)
         recorder = Recorder(root, reports, impair or "", worker)
         recorder.check()
         program = shutil.which(villas_node) if villas_node else None
@@ -104,11 +104,15 @@ class Session:
         )
 
     def open(self, name: str) -> RigProcess:
-        """Start a rig; RigError where it breaks."""
+        """Start a rig; RigError where it breaks, or where a format or a config that it needs never came."""
         from pytest_villas.rig.rig import RigProcess  # noqa: PLC0415 - only a session with a rig needs it
 
-        folder = self.new_folder(f"{name}-log")
-        self._open[name] = RigProcess(name, self.registry.load(name), folder=folder, wait=self.wait)
+        try:
+            _check(self.registry, name, self.impairment)
+            folder = self.new_folder(f"{name}-log")
+            self._open[name] = RigProcess(name, self.registry.load(name), folder=folder, wait=self.wait)
+        except ConfigError as error:
+            raise RigError(str(error)) from None
         return self._open[name]
 
     def close(self, *names: str) -> None:
@@ -125,6 +129,16 @@ class Session:
         if self.folders.problem and self.folders.problem not in self.recorder.problems:
             self.recorder.problems.append(self.folders.problem)
         return folder
+
+
+def _check(registry: Registry, name: str, impairment: Impairment | None) -> None:
+    """Raise ConfigError for what is wrong with a rig, or with its impairment, before anything is started."""
+    from pytest_villas.rig.face import check, response_signals  # noqa: PLC0415 - only a session with a rig needs it
+
+    file = registry.load(name)
+    check(file, registry.path(name))
+    if impairment is not None:
+        impairment.check(response_signals(file.link), name)
 
 
 def _wait(text: str) -> int:

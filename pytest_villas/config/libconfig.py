@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import libconf
 
-from pytest_villas.errors import ConfigError
+from pytest_villas.errors import ConfigError, NotThereYet
 
 # strings and comments are matched only to step over them
 _INCLUDE: Final = re.compile(
@@ -64,13 +64,14 @@ def _unclosed(tokens: Iterable[Any]) -> Any:
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Read a file. Raises ConfigError."""
+    """Read a file. Raises ConfigError, NotThereYet where there is no such file."""
     try:
         return path.read_bytes().decode(encoding)  # not read_text(): it would change line ends inside strings
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is no UTF-8 text: {error.reason} at byte {error.start}") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        kind = NotThereYet if isinstance(error, FileNotFoundError) else ConfigError
+        raise kind(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _tokens(path: Path, directory: Path, trail: tuple[Path, ...]) -> Iterator[Any]:

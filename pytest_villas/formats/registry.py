@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from pytest_villas.errors import ConfigError, EncodeError, nearest
+from pytest_villas.errors import ConfigError, EncodeError, NotThereYet, nearest
 from pytest_villas.formats import (
     column,
     iotagent_ul,
@@ -59,12 +59,12 @@ def codec(format: str | Mapping[str, Any] = "json", signals: SignalSpec = None) 
 
     Raises:
         ConfigError: for an unknown format or option (it names the nearest right one), a wrong value, or signals of a
-            type that the format cannot say.
+            type that the format cannot say; NotThereYet for the format, as it may still be registered.
         SignalError: for a wrong `signals` setting.
     """
     name, options = read_format(format)
     if name not in _FACTORIES:
-        raise ConfigError(f"format {name!r}: unknown{nearest(name, _FACTORIES)}")
+        raise NotThereYet(f"format {name!r}: unknown{nearest(name, _FACTORIES)}")
     return _FACTORIES[name](signals_of(signals), options)
 
 

@@ -169,7 +169,7 @@ def _codec_of(section: NanomsgSection, side: str, direction: config.Direction) -
     try:
         return formats.codec(direction.format, direction.signals)
     except ConfigError as error:
-        raise ConfigError(f"{section.config}: nodes.{section.node}.{side}.format: {error}") from None
+        raise type(error)(f"{section.config}: nodes.{section.node}.{side}.format: {error}") from None
 
 
 def response_signals(section: LinkSection) -> tuple[Signal, ...]:
@@ -186,7 +186,7 @@ def _codecs(end: EndSection, place: str) -> tuple[Codec, Codec]:
     try:
         nodes = config.load(Path(end.config)).nodes
     except ConfigError as error:
-        raise ConfigError(f"{place}.config: {error}") from None
+        raise type(error)(f"{place}.config: {error}") from None
     try:
         node = nodes[end.node]
     except ConfigError as error:
@@ -196,7 +196,7 @@ def _codecs(end: EndSection, place: str) -> tuple[Codec, Codec]:
     except ConfigError as error:
         engine = f"{LINK}.engine"  # the rest is about the config
         what = f"{place}.engine" if str(error).startswith(engine) else f"{place}.config: "
-        raise ConfigError(f"{what}{str(error).removeprefix(engine)}") from None
+        raise type(error)(f"{what}{str(error).removeprefix(engine)}") from None
     if place != LINK:
         _half(end, link, place)
     return writer, reader
@@ -220,13 +220,14 @@ def check(file: RigFile, path: Path) -> None:
     """Raise ConfigError, with the path of the rig file, for what can be known to be wrong before anything is opened or started.
 
     That is a config that cannot be read or has no such node, format, signals and framing of a serial link that do not fit
-    together, and a signal that `[match]` names and the rig does not have.
+    together, and a signal that `[match]` names and the rig does not have. It is NotThereYet, where all that is wrong so far is
+    that there is no such format or config.
     """
     try:
         codecs = [_codecs(end, place) for place, end in ends(file.link).items()]
         _check_names(file.match, there=codecs[0][0], back=codecs[-1][1])
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _check_names(match: MatchSection, there: Codec, back: Codec) -> None:
@@ -277,7 +278,7 @@ def _codec(section: SerialSection, direction: DirectionSection, place: str) -> C
     except SignalError as error:
         raise ConfigError(f"{link if direction.signals is None else place}.{error}") from None
     except ConfigError as error:
-        raise ConfigError(f"{link if direction.format is None else place}.format: {error}") from None
+        raise type(error)(f"{link if direction.format is None else place}.format: {error}") from None
     if section.framing == "line" and codec.name in _BINARY:
         raise ConfigError(f"{link}.framing: 'line' cannot carry {codec.name}, in which any byte may be a newline: use 'cobs'")
     if section.framing == "fixed" and codec.name not in _ONE_SIZE:

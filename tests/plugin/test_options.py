@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 import parts
@@ -52,7 +53,7 @@ def test_a_rig_file_with_a_misspelt_key_is_a_usage_error_that_names_file_and_key
         ('[rig]\nextends = "loopback"\n[limits]\npreset = 3', "limits.preset: 3: no such preset*"),
         ('[link]\nkind = ["serial"]', "link.kind is *"),
         ('[rig]\nextends = "loopback"\n[link]\nnode = "ecko"', "link.node: *nodes.ecko: no such node, did you mean 'echo'*"),
-        ('[rig]\nextends = "loopback"\n[link]\nconfig = "no.conf"', "link.config: *no.conf: cannot be read*"),
+        ('[rig]\nextends = "loopback"\n[link]\nconfig = "."', "link.config: *rigs: cannot be read*"),
         ('[rig]\nextends = "loopback"\n[match]\ntag = "vd"', "match.tag is 'vd': the rig takes no such signal*"),
     ],
 )
@@ -61,6 +62,60 @@ def test_a_rig_file_with_what_cannot_be_is_a_usage_error(pytester: pytest.Pytest
     result = pytester.runpytest_subprocess("--rig=mine", "--collect-only")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{file}: {message}"])
+
+
+NODE = """nodes = {{ echo = {{ type = "nanomsg", format = "{}", signals = "3f",
+    out = {{ endpoints = "ipc:///tmp/villas-own.ipc" }}, in = {{ endpoints = "ipc:///tmp/villas-own.ipc" }} }} }}"""
+OWN = '[rig]\nextends = "loopback"\n[link]\nconfig = "../own.conf"'
+NESTED = REPLAYS.replace("(rate=500, duration=0.7)", "(rate=200, duration=0.2, name=('signal0', 'signal1', 'signal2'))")
+
+
+def nested(pytester: pytest.Pytester, conftest: str) -> None:
+    """Write a test into a folder whose conftest pytest reads when it collects, after it has read all options."""
+    pytester.makeini("[pytest]\ntestpaths = tests")
+    (pytester.path / "tests" / "hil").mkdir(parents=True)
+    (pytester.path / "tests" / "hil" / "conftest.py").write_text(textwrap.dedent(conftest))
+    (pytester.path / "tests" / "hil" / "test_own.py").write_text(textwrap.dedent(NESTED))
+
+
+def test_a_rig_may_use_a_format_that_a_nested_conftest_registers(pytester: pytest.Pytester) -> None:
+    (pytester.path / "own.conf").write_text(NODE.format("own"))
+    rig_file(pytester, "mine", OWN)
+    conftest = 'from pytest_villas import formats\nformats.register("own", lambda signals, _: formats.codec("json", signals))'
+    nested(pytester, conftest)
+    pytester.runpytest_subprocess("--rig=mine", "--villas-impair=gain:channel=signal1").assert_outcomes(passed=1)
+
+
+def test_a_rig_may_use_a_config_that_a_fixture_writes(pytester: pytest.Pytester) -> None:
+    rig_file(pytester, "mine", OWN)
+    nested(pytester, f"""
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def written(pytestconfig):
+            (pytestconfig.rootpath / "own.conf").write_text({NODE.format("json")!r})
+    """)  # fmt: skip
+    pytester.runpytest_subprocess("--rig=mine").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("jsn", "link.config: *own.conf: nodes.echo.out.format: format 'jsn': unknown, did you mean 'json'*"),
+        (None, "link.config: *own.conf: cannot be read: No such file or directory"),
+    ],
+)
+def test_what_never_came_is_told_when_the_rig_starts_and_is_no_failure(
+    pytester: pytest.Pytester, written: str | None, message: str
+) -> None:
+    if written:
+        (pytester.path / "own.conf").write_text(NODE.format(written))
+    file = rig_file(pytester, "mine", OWN)
+    nested(pytester, "")
+    assert pytester.runpytest_subprocess("--rig=mine", "--collect-only").ret == 0
+    result = pytester.runpytest_subprocess("--rig=mine")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines([f"*RigError: {file}: {message}"])
 
 
 def test_the_rigs_are_listed(pytester: pytest.Pytester) -> None:
