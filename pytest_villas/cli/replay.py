@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from pytest_villas import recordings
+from pytest_villas import limits, recordings
 from pytest_villas.cli.usage import Parser
-from pytest_villas.errors import RigError
+from pytest_villas.errors import ConfigError, RigError
 from pytest_villas.measure import Outcome, Verdict, worst
 from pytest_villas.measure.verdict import heard_by
 from pytest_villas.replay.replay import STIMULUS
@@ -58,6 +58,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     kept = stored.read(given.folder)
+    try:
+        limits.check(kept.limits)
+    except ConfigError as error:  # a version that read it otherwise wrote it
+        raise ConfigError(f"{given.folder / stored.FILE}: {error}") from None
     registry = Registry.of(Path.cwd(), given.rig_dir)
     name = given.rig or kept.rig
     file = registry.load(name)

@@ -46,9 +46,10 @@ def judge_all(run: Measured, limits: Mapping[str, Any]) -> list[Verdict]:
     """Hold it against its own limits and these, which win. ConfigError for a limit that there is not."""
     from pytest_villas.measure.verdict import heard_by, nobody, told  # noqa: PLC0415 - as above
 
-    check(limits)
+    declared = merge(run.limits, limits)
+    check(declared)  # also those of a stored run: they may be of a version that read them otherwise
     with heard_by(nobody):  # what is asked of a run is told below, with the name of its limit
-        verdicts = list(_verdicts(run, merge(run.limits, limits)))
+        verdicts = list(_verdicts(run, declared))
     return [told(run, verdict, name) for name, verdict in verdicts]
 
 

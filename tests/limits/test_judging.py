@@ -224,6 +224,13 @@ def test_a_limit_that_there_is_not_is_an_error_of_the_call() -> None:
         run(SINE).check(latency_p99="v")
 
 
+def test_a_limit_of_a_stored_run_that_can_no_longer_be_read_is_named_and_can_be_declared_anew() -> None:
+    stored = run(THREE, limits={"skew": 20})
+    with pytest.raises(ConfigError, match=r"limits\.skew: 20 has no unit: write '20 ppm'"):
+        stored.judge()
+    assert [verdict.outcome for verdict in stored.judge(skew="20 ppm")] == [Outcome.PASS]
+
+
 def test_a_limit_exactly_equal_is_at_most() -> None:
     found = run(SINE)
     assert all(found.judge(latency_max=300 * us, latency_p50=300 * us, gap_sent_max=ms))

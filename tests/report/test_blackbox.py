@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -49,6 +50,15 @@ def test_a_run_that_failed_can_be_understood_and_replayed_from_its_folder(pytest
     assert done.returncode in {0, 11}, "0 or, with so few samples on a busy machine, inconclusive"
     again = folder_of(pytester.path, "replay-of-test_fails")
     assert (again / "run.json").is_file()
+
+
+def test_a_stored_limit_that_can_no_longer_be_read_is_told_with_file_and_key_before_anything_is_replayed(tmp_path: Path) -> None:
+    replayed(generate.three_phase(rate=1000, duration=1), tmp_path)
+    file = next(tmp_path.rglob("replay.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"limits": {"v_*": {"drift": 20}}}))
+    done = villas_rig(tmp_path, "replay", file.parent)
+    assert done.returncode == 4
+    assert f"{file}: limits.v_*.drift: 20 has no unit: write '20 ppm'" in done.stderr.decode()
 
 
 def test_a_run_that_passed_leaves_its_raw_files_alone(pytester: pytest.Pytester) -> None:

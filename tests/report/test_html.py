@@ -252,6 +252,7 @@ def test_the_source_of_a_limit_is_the_rig_file_only_where_that_says_the_same(
         ({"v_*": {"offset": 5}}, "offset", 4, "offset, by the test"),
         ({"tube": False}, "tube", 0, "tube, by the test"),
         ({"nrmse": 0.1}, "tube", 0, "tube, by the test"),
+        ({"drift": 20}, "drift", 2e7, "drift, lab1.toml or the test"),  # of a version that took it for 20 s in each second
     ],
 )
 def test_the_source_of_a_limit_on_channels_is_known_as_far_as_it_can_be(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_villas.errors import VillasError
+from pytest_villas.errors import ConfigError, VillasError
 from pytest_villas.limits.catalogue import KINDS
 from pytest_villas.limits.declared import PRESET, expanded, is_pattern
 from pytest_villas.measure.quantity import format_apart, format_range, format_value
@@ -184,7 +184,10 @@ def source(verdict: VerdictRecord, rig: RigRecord | None) -> str:
         return f"{verdict.name}, by the test"
     preset = rig.limits.get(PRESET) if verdict.name not in rig.limits else None
     where = f"{rig.file or rig.name}{f', preset {preset}' if preset else ''}"
-    settings = [list(KINDS[verdict.name].read(value).values()) for value in declared]
+    try:
+        settings = [list(KINDS[verdict.name].read(value).values()) for value in declared]
+    except ConfigError:  # a version that read it otherwise wrote it: what was judged is what the verdict says
+        return f"{verdict.name}, {where} or the test"
     if [value_of(verdict.limit)] in settings:
         return f"{verdict.name}, {where}"
     # of a limit with several settings a verdict says but one, and none of a tolerance that no sample may exceed
