@@ -19,7 +19,7 @@ from pytest_villas.forks import let_go_when_forked
 from pytest_villas.formats import Messages
 from pytest_villas.links import Link
 from pytest_villas.replay.capture import Capture
-from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop, receive, send
 from pytest_villas.replay.shared import Follower, Shared
 from pytest_villas.units import format_duration, s
 
@@ -137,7 +137,7 @@ class Worker:
         """Send a command and return its number."""
         self._number += 1
         with self._whole():
-            self._connection.send((self._number, command))
+            send(self._connection, self._number, command)
         return self._number
 
     def _wait(self, number: int, end: int, meanwhile: Callable[[], None] = lambda: None) -> object:
@@ -148,7 +148,7 @@ class Worker:
                 self._check(end)
                 meanwhile()
             with self._whole():
-                answered, answer = self._connection.recv()
+                answered, answer = receive(self._connection)
         return answer
 
     @contextlib.contextmanager

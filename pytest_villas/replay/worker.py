@@ -30,7 +30,7 @@ from pytest_villas.links import Link, Losses
 from pytest_villas.links.waiting import readable
 from pytest_villas.replay import hot, realtime
 from pytest_villas.replay.capture import ARRIVALS, MESSAGES, Capture, arrived, store, to_epoch
-from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop
+from pytest_villas.replay.commands import Close, Connected, Heard, Late, Open, Replay, Stop, receive, send
 from pytest_villas.replay.shared import Shared
 from pytest_villas.replay.spool import Spool
 from pytest_villas.units import s
@@ -58,7 +58,7 @@ def main(control: int, progress: int) -> None:
             if readable(*parent, timeout=0):
                 break
             try:
-                number, command = connection.recv()
+                asked, command = receive(connection)
             except (EOFError, OSError):  # also in the middle of a command
                 break
             answer: object = None
@@ -84,7 +84,7 @@ def main(control: int, progress: int) -> None:
             except VillasError as error:
                 _log(f"{type(error).__name__}: {error}")
                 answer = error
-            connection.send((number, answer))
+            send(connection, asked, answer)
     except ConnectionError:
         pass  # nobody is there any more to take the answer
     finally:

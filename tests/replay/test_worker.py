@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -134,6 +135,20 @@ def test_a_worker_that_died_is_a_broken_link(worker: Worker, tmp_path: Path) -> 
     for _ in range(2):
         with pytest.raises(LinkError, match=r"the replay process .*ended with status -9"):
             replay(worker, tmp_path)
+
+
+def test_a_command_that_could_not_be_sent_leaves_no_buffer_to_the_garbage_collector(worker: Worker) -> None:
+    """See `commands.send`: CPython 3.12.1 ends where one is collected."""
+    worker._process.kill()
+    worker._process.wait()
+    with pytest.raises(LinkError, match="status -9") as told:
+        worker.wait_connected(0)
+    cause: BaseException | None = told.value
+    while cause is not None:
+        for frame, _ in traceback.walk_tb(cause.__traceback__):
+            views = [value for value in frame.f_locals.values() if isinstance(value, memoryview)]
+            assert all(isinstance(view.obj, bytes) for view in views)
+        cause = cause.__context__
 
 
 def test_a_worker_that_stands_still_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
