@@ -203,7 +203,7 @@ class NanomsgLink:
 
 
 def _close(socket: Any) -> None:
-    """Close a socket of NNG, which was seen not to return from that (pynng 0.8.1, in the middle of a burst): then it is left to itself."""
+    """Close a socket of NNG, which sets no bound to that (pynng 0.8.1 mostly did not return): then it is left to itself."""
     thread = threading.Thread(target=socket.close, name="villas-nng-close", daemon=True)
     thread.start()
     thread.join(_CLOSE_S)

@@ -92,10 +92,11 @@ def cases(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, float
     """Periodic signals, with and without something that tells the cycles apart; the delay is in the search range."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        rate, size, channels = rng.choice([1e3, 1e4]), int(rng.choice([300, 1000, 4000])), int(rng.choice([1, 3]))
+        rate, size, channels = float(rng.choice([1e3, 1e4])), int(rng.choice([300, 1000, 4000])), int(rng.choice([1, 3]))
         frequency = max(float(rng.choice([rng.uniform(3, 8) * rate / size, rng.uniform(48, 52)])), 4 * rate / size)
-        noise, kind = rng.choice([0, 1e-6, 1e-3, 0.01, 0.1, 0.5]), rng.choice(["none", "step", "swell", "harmonic", "quantised"])
-        size_of_event, gain = rng.choice([1e-5, 1e-3, 0.02, 0.3]), rng.choice([0.1, 1, 5, -1])
+        noise = rng.choice([0, 1e-6, 1e-3, 0.01, 0.1, 0.5])
+        kind = str(rng.choice(["none", "step", "swell", "harmonic", "quantised"]))
+        size_of_event, gain = float(rng.choice([1e-5, 1e-3, 0.02, 0.3])), rng.choice([0.1, 1, 5, -1])
         low, high = sorted(rng.uniform(-1.6, 1.6, 2) * rng.choice([0.4, 1, 1.5]) / frequency)
         high = max(high, low + 0.2 / frequency)
         delay = rng.uniform(low, high)
