@@ -11,7 +11,7 @@ from pytest_villas.errors import ConfigError, DecodeError, EncodeError
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Int64s, Samples, Signal, SignalType
 
 SECOND = 1_000_000_000
-_MOST_SECONDS = (2**63 - 1) // SECOND - 1
+MOST_SECONDS = (2**63 - 1) // SECOND - 1
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -126,8 +126,8 @@ def split_time(stamps: Int64s) -> tuple[Int64s, Int64s]:
 def join_time(seconds: npt.NDArray[Any], nanoseconds: npt.NDArray[Any]) -> Int64s:
     """Join seconds and nanoseconds to ns since the epoch; DecodeError where they cannot be a time."""
     seconds, nanoseconds = seconds.astype(np.int64), nanoseconds.astype(np.int64)
-    if not (_within(seconds, -_MOST_SECONDS, _MOST_SECONDS) and _within(nanoseconds, 0, SECOND - 1)):
-        bad = (nanoseconds < 0) | (nanoseconds >= SECOND) | (seconds > _MOST_SECONDS) | (seconds < -_MOST_SECONDS)
+    if not (_within(seconds, -MOST_SECONDS, MOST_SECONDS) and _within(nanoseconds, 0, SECOND - 1)):
+        bad = (nanoseconds < 0) | (nanoseconds >= SECOND) | (seconds > MOST_SECONDS) | (seconds < -MOST_SECONDS)
         raise DecodeError(f"{seconds[bad][0]} s and {nanoseconds[bad][0]} ns are no time stamp")
     stamps: Int64s = seconds * SECOND + nanoseconds
     return stamps

@@ -90,8 +90,18 @@ class MessageCodec(ABC):
     def _read(self, payloads: Messages) -> Batch:
         """Read at least one payload; DecodeError where any of them is broken."""
 
+    def _write_one(self, samples: Samples) -> bytes | None:  # noqa: ARG002
+        """Write a single sample, or None where `_write` has to: a format may have a shorter way for one."""
+        return None
+
+    def _read_one(self, payload: bytes) -> Samples | None:  # noqa: ARG002
+        """Read a message with a single sample, or None where `_read` has to."""
+        return None
+
     def encode(self, samples: Samples) -> bytes:
         """See `Codec.encode`."""
+        if samples.length.size == 1 and (message := self._write_one(samples)) is not None:
+            return message
         if not len(samples):
             raise EncodeError(f"{self.name}: no samples: a message carries at least one")
         return self.encode_many(samples, len(samples))[0]
@@ -105,7 +115,9 @@ class MessageCodec(ABC):
 
     def decode(self, payload: Payload) -> Samples:
         """See `Codec.decode`."""
-        return self._read_sound(Messages.of([payload])).samples
+        given = bytes(payload)
+        found = self._read_one(given)
+        return self._read_sound(Messages.of([given])).samples if found is None else found
 
     def decode_many(self, payloads: Sequence[Payload]) -> Decoded:
         """See `Codec.decode_many`."""

@@ -20,6 +20,7 @@ from pytest_villas.formats import jansson, plain
 from pytest_villas.formats.checks import check_finite, join_time, split_time
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.jansson import JsonOptions, Node
+from pytest_villas.formats.json_alone import Alone
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import read_options
 from pytest_villas.formats.template import Kind, Slot, by_kind, mark, render
@@ -60,7 +61,8 @@ _DATALESS = msgspec.json.Decoder(list[DatalessSample])
 
 def make(name: str, signals: tuple[Signal, ...], options: Mapping[str, Any]) -> Json:
     """Build the codec."""
-    return Json(name, signals, read_options(name, JsonOptions, options))
+    chosen = read_options(name, JsonOptions, options)
+    return Json(name, signals, chosen, Alone.of(signals, chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class Json(MessageCodec):
     """See the module."""
 
     options: JsonOptions
+    alone: Alone | None
+
+    def _write_one(self, samples: Samples) -> bytes | None:
+        return None if self.alone is None else self.alone.write(samples)
+
+    def _read_one(self, payload: bytes) -> Samples | None:
+        return None if self.alone is None else self.alone.read(payload, _MESSAGE.decode)
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         rows = objects(self.name, samples, self.options, partial(jansson.template, per_message=per_message))

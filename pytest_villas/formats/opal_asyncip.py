@@ -18,8 +18,8 @@ from pytest_villas.formats.checks import check_types, need_sequence, refuse
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.formats.villas_binary import columns_of, messages
-from pytest_villas.samples import Column, Samples, Signal, SignalType
+from pytest_villas.formats.records import columns_of, messages, written
+from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType
 
 _HEADER = struct.Struct("<HIH")
 _MOST = 64
@@ -50,15 +50,13 @@ class OpalAsyncIp(MessageCodec):
         for i, column in enumerate(samples.columns):
             if column.dtype.kind == "i":
                 refuse(self.name, samples, i, (column > 2**53) | (column < -(2**53)), "it does not fit into a 64-bit float")
-        records = np.empty(len(samples), self._layout(len(self.signals)))
-        records["dev_id"], records["msg_id"], records["size"] = (
-            self.options.dev_id,
-            samples.sequence & 0xFFFFFFFF,
-            8 * samples.length,
-        )
-        for i, column in enumerate(samples.columns):
-            records[f"v{i}"] = column
-        return messages(records, _HEADER.size + 8 * samples.length, per_message)
+        head: dict[str, int | Int64s] = {
+            "dev_id": self.options.dev_id,
+            "msg_id": samples.sequence & 0xFFFFFFFF,
+            "size": 8 * samples.length,
+        }
+        records = written(self.name, self._layout(len(self.signals)), head, samples)
+        return messages(records, _HEADER.size + 8 * np.arange(len(self.signals) + 1), samples.length, per_message)
 
     def _read(self, payloads: Messages) -> Batch:
         layout = self._layout(len(self.signals))

@@ -15,18 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import ConfigError, DecodeError, EncodeError
-from pytest_villas.formats.checks import (
-    check_float32,
-    check_integer,
-    check_types,
-    join_time,
-    need_stamps,
-    unsigned_seconds,
-)
+from pytest_villas.formats.checks import check_types, join_time, need_stamps, unsigned_seconds
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.messages import Blob, Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.formats.villas_binary import columns_of, messages
+from pytest_villas.formats.records import columns_of, messages, written
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Samples, Signal, SignalType
 
 _HEADER = ("sequence", "sec", "nsec")
@@ -78,22 +71,16 @@ class Raw(MessageCodec):
         if per_message > 1 and len(samples) > 1:
             raise EncodeError(f"{self.name}: {min(per_message, len(samples))} samples a message: it has no framing and takes one")
         bits = self.options.bits
-        records = np.empty(len(samples), self._layout(len(self.signals)))
+        head: dict[str, npt.NDArray[Any]] = {}
         if self.options.fake:
             need_stamps(self.name, samples)
-            records["sequence"] = samples.sequence.astype(np.uint64) & np.uint64(2**bits - 1)
-            records["sec"], records["nsec"] = unsigned_seconds(self.name, samples.origin, bits)
-        for i, (column, signal) in enumerate(zip(samples.columns, self.signals, strict=True)):
-            if signal.type is SignalType.INTEGER:
-                check_integer(self.name, samples, i, bits)
-            elif signal.type is SignalType.FLOAT and bits == 32:
-                check_float32(self.name, samples, i)
-            with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is a NaN
-                records[f"v{i}"] = column
-        sizes = self._sizes()[samples.length]
-        if not np.all(sizes):
-            raise EncodeError(f"{self.name}: sample {np.argmin(sizes)} has no values: there would be no message")
-        return messages(records, sizes, 1)
+            head["sequence"] = samples.sequence.astype(np.uint64) & np.uint64(2**bits - 1)
+            head["sec"], head["nsec"] = unsigned_seconds(self.name, samples.origin, bits)
+        records = written(self.name, self._layout(len(self.signals)), head, samples)
+        ends = self._sizes()
+        if not ends[samples.length.min()]:
+            raise EncodeError(f"{self.name}: sample {np.argmin(samples.length)} has no values: there would be no message")
+        return messages(records, ends, samples.length, 1)
 
     def _read(self, payloads: Messages) -> Batch:
         sizes = payloads.sizes

@@ -17,21 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_villas.errors import ConfigError, DecodeError
-from pytest_villas.formats.checks import (
-    check_float32,
-    check_integer,
-    check_types,
-    join_time,
-    need_stamps,
-    unsigned_seconds,
-)
+from pytest_villas.formats.checks import check_types, join_time, need_stamps, unsigned_seconds
 from pytest_villas.formats.codec import Batch, MessageCodec
 from pytest_villas.formats.messages import Messages
 from pytest_villas.formats.options import FormatOptions, read_options
-from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType, empty_value
+from pytest_villas.formats.records import columns_of, messages, written
+from pytest_villas.samples import Int64s, Samples, Signal, SignalType
 
 _HEADER = 16
-_BLOCK = 4096
 """So many records are turned into columns at a time: they stay in the cache meanwhile."""
 _KIND = 0x20
 _FIELDS = [("kind", "u1"), ("source", "u1"), ("count", "u2"), ("sequence", "u4"), ("sec", "u4"), ("nsec", "u4")]
@@ -68,19 +61,17 @@ class VillasBinary(MessageCodec):
 
     def _write(self, samples: Samples, per_message: int) -> Sequence[bytes]:
         need_stamps(self.name, samples)
-        records = np.empty(len(samples), self._layout(len(self.signals)))
-        records["kind"], records["source"], records["count"] = _KIND, self.options.source_index, samples.length
-        records["sequence"] = samples.sequence & 0xFFFFFFFF
-        records["sec"], records["nsec"] = unsigned_seconds(self.name, samples.origin, 32)
-        for i, column in enumerate(samples.columns):
-            if column.dtype.kind == "f":
-                check_float32(self.name, samples, i)
-            else:
-                check_integer(self.name, samples, i, 32)
-            # values that a sample does not carry are cut off below
-            with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is a NaN
-                records[f"v{i}"] = column
-        return messages(records, _HEADER + 4 * samples.length, per_message)
+        seconds, nanoseconds = unsigned_seconds(self.name, samples.origin, 32)
+        head: dict[str, int | Int64s] = {
+            "kind": _KIND,
+            "source": self.options.source_index,
+            "count": samples.length,
+            "sequence": samples.sequence & 0xFFFFFFFF,
+            "sec": seconds,
+            "nsec": nanoseconds,
+        }
+        records = written(self.name, self._layout(len(self.signals)), head, samples)
+        return messages(records, _HEADER + 4 * np.arange(len(self.signals) + 1), samples.length, per_message)
 
     def _read(self, payloads: Messages) -> Batch:
         count = len(self.signals)
@@ -140,28 +131,3 @@ class VillasBinary(MessageCodec):
             sequence=records["sequence"].astype(np.int64),
             length=np.full(records.size, length, np.int64),
         )
-
-
-def columns_of(records: npt.NDArray[Any], signals: Sequence[Signal], length: int) -> list[Column]:
-    """Widen the first `length` fields `v0`, `v1` ... to columns; the others are empty."""
-    columns: list[Column] = [
-        np.empty(records.size, signal.type.dtype)
-        if i < length
-        else np.full(records.size, empty_value(signal.type), signal.type.dtype)
-        for i, signal in enumerate(signals)
-    ]
-    with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN becomes a quiet one
-        for first in range(0, records.size, _BLOCK):
-            block = records[first : first + _BLOCK]
-            for i, column in enumerate(columns[:length]):
-                column[first : first + _BLOCK] = block[f"v{i}"]
-    return columns
-
-
-def messages(records: npt.NDArray[Any], sizes: Int64s, per_message: int) -> Messages:
-    """Cut records of one layout into messages, keeping the first `sizes[i]` bytes of record i."""
-    size, blob = records.dtype.itemsize, records.view(np.uint8)
-    if np.all(sizes == size):
-        return Messages.even(blob, size * per_message)
-    kept = blob.reshape(-1, size)[np.arange(size) < sizes[:, None]]
-    return Messages(np.append(0, np.cumsum(sizes)), kept).bundled(per_message)

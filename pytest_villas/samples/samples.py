@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
@@ -15,6 +16,8 @@ NO_TIME: Final = int(np.iinfo(np.int64).min)
 """A time stamp that is not there: the bit pattern of NumPy's NaT."""
 NO_SEQUENCE: Final = -1
 """A sequence number that is not there."""
+
+_INT64: Final = np.dtype(np.int64)
 
 Column: TypeAlias = npt.NDArray[Any]
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -172,6 +175,23 @@ class Samples:
         )
 
     @classmethod
+    def one(cls, signals: tuple[Signal, ...], numbers: bytes, integers: Iterable[int]) -> Samples:
+        """Return one sample out of its origin, sequence and values, 8 native bytes each: floats, but for the columns `integers`.
+
+        For who reads samples as they come, at a tenth of the cost: nothing is checked.
+        """
+        floats, wholes = np.frombuffer(numbers), np.frombuffer(numbers, _INT64)
+        columns: list[Column] = [floats[i : i + 1] for i in range(2, floats.size)]
+        for i in integers:
+            columns[i] = wholes[i + 2 : i + 3]
+        one = object.__new__(cls)
+        one.signals, one.columns = signals, tuple(columns)
+        one.origin, one.sequence, one.received = wholes[:1], wholes[1:2], _ABSENT
+        one.new_frame = one.new_simulation = _FALSE
+        one.length = _length(len(signals))
+        return one
+
+    @classmethod
     def concat(cls, parts: Iterable[Samples]) -> Samples:
         """Join streams of the same signal types, one after the other; names and units are those of the first."""
         parts = list(parts)
@@ -187,6 +207,11 @@ class Samples:
 
 
 _FIELDS = ("origin", "received", "sequence", "new_frame", "new_simulation", "length")
+
+
+@cache
+def _length(length: int) -> Int64s:
+    return _field(None, 1, np.int64, length, "length")  # type: ignore[no-any-return]
 
 
 def empty_value(kind: SignalType) -> Any:
@@ -256,3 +281,7 @@ def _cast(column: Column, signal: Signal) -> Column:
     if np.any(lost):
         raise SignalError(f"signal {signal.name!r}: {values[lost][0]!r} is no {signal.type.value}")
     return cast
+
+
+_ABSENT: Final = _field(None, 1, np.int64, NO_TIME, "received")
+_FALSE: Final = _field(None, 1, np.bool_, False, "new_frame")
