@@ -34,6 +34,7 @@ _US: Final = 1e3
 NANOMSG: Final = "libnanomsg in C: TCP_NODELAY, buffers of 4 MB, two threads, SCHED_FIFO, memory locked"
 PYNNG: Final = "pynng in our replay process: queues of 8192, SCHED_FIFO, memory locked, no garbage collection"
 LIMIT: Final = "plain sockets in C without a protocol (the limit): TCP_NODELAY, two threads, SCHED_FIFO, memory locked"
+PLAIN: Final = "plain sockets, one thread awake 100 us before, TCP_NODELAY, SCHED_FIFO, memory locked"
 SLEEP: Final = "time.sleep until each is due, in Python: sends nothing, SCHED_FIFO, memory locked, no garbage collection"
 NANOSLEEP: Final = "clock_nanosleep(TIMER_ABSTIME) in C: sends nothing, SCHED_FIFO, memory locked"
 
@@ -213,6 +214,15 @@ def one_way(kind: type[SpLink]) -> Measurement:
     return {"p99": quantiles(times)[1]}
 
 
+def one_way_in_c(stamp: str) -> Measurement:
+    """Return the same of plain sockets in one thread, with stamps of the `kernel` or the `user`."""
+    size = int(np.median([len(message) for message in payloads(1000, 1)]))
+    with tempfile.TemporaryDirectory(prefix="villas-") as name:
+        address = addresses("tcp", Path(name))[0].replace("*", "127.0.0.1")
+        found = peers.run("one_way", address, 1000, 1.5, size, stamp, round(_SKIPPED * 1500))
+    return {"p99": found["p99"] / _US}
+
+
 _REACH: Final[dict[str, dict[str, float]]] = {NANOMSG: {"p50": 0.8}, PYNNG: {"p50": 0.4}, LIMIT: {"p50": 2.5}}
 
 
@@ -229,7 +239,10 @@ def trips() -> Iterator[Contest]:
         )
         yield Contest(f"lateness of sending, {rate // 1000} kHz, json over ipc", "us", partial(lateness, rate), late)
     user = Peer("ourselves with user stamps", partial(one_way, UserStamped), {"p99": 0.5})
-    yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user,))
+    limit = Peer(f"the same in C (the limit): {PLAIN}", partial(one_way_in_c, "kernel"))
+    yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user, limit))
+    in_c = Peer("the same with user stamps", partial(one_way_in_c, "user"))
+    yield Contest(f"one way over tcp with kernel stamps, 1 kHz, in C: {PLAIN}", "us", partial(one_way_in_c, "kernel"), (in_c,))
 
 
 def rates() -> Iterator[Contest]:

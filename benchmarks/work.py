@@ -182,23 +182,57 @@ def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]
                 ),
             ),
         }
-    if name in ("villas.binary", "villas.web", "raw", "gtnet", "opal.asyncip"):
-        kind = {"villas.binary": ">f4", "gtnet": ">f4", "opal.asyncip": "<f8"}.get(name, "<f4")
+    if name in _RECORDS:
+        head, kind = _RECORDS[name]
         table = np.tile(values, (share, 1)).astype(kind)
-        columns = np.ascontiguousarray(table.T, np.float64)
+        layout = np.dtype([("head", f"V{head}"), *((f"v{i}", kind) for i in range(WIDTH))])
+        columns, records = list(np.ascontiguousarray(table.T, np.float64)), np.zeros(len(table), layout)
+        alone = "and nothing else (the limit)"
         return {
-            "encode": (Peer("NumPy, one assignment of the values alone (the limit)", partial(_assigned, columns.T, kind)),),
-            "decode": (Peer("NumPy, one conversion of the values alone (the limit)", partial(_assigned, table.T, "f8")),),
+            "encode": (Peer(f"NumPy, the columns put into records {alone}", partial(_put, columns, records)),),
+            "decode": (Peer(f"NumPy, the columns taken out of records {alone}", partial(_taken, records)),),
         }
     return {}
+
+
+_RECORDS: Final = {
+    "villas.binary": (16, ">f4"),
+    "villas.web": (16, "<f4"),
+    "raw": (0, "<f4"),
+    "gtnet": (0, ">f4"),
+    "opal.asyncip": (8, "<f8"),
+}
+"""Bytes before the values of a sample, and what the values are."""
 
 
 def _printf(spec: str, count: int, share: int) -> Measurement:
     return {"": share * float(peers.run("format", spec, count)["seconds"])}
 
 
-def _assigned(values: npt.NDArray[Any], kind: str) -> Measurement:
-    return seconds(lambda: values.astype(kind, order="C"), cpu)
+def _put(columns: list[Floats], records: npt.NDArray[Any]) -> Measurement:
+    def put() -> None:
+        fresh = np.empty_like(records)
+        for rows in _blocks(fresh.size):
+            for i, column in enumerate(columns):
+                fresh[rows][f"v{i}"] = column[rows]
+
+    return seconds(put, cpu)
+
+
+def _taken(records: npt.NDArray[Any]) -> Measurement:
+    def take() -> None:
+        columns = [np.empty(records.size) for _ in range(WIDTH)]
+        for rows in _blocks(records.size):
+            for i, column in enumerate(columns):
+                column[rows] = records[rows][f"v{i}"]
+
+    return seconds(take, cpu)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Go over so many rows in blocks that stay in the cache."""
+    for first in range(0, count, 8192):
+        yield slice(first, first + 8192)
 
 
 def _both(write: Callable[[], list[bytes]], read: Callable[[list[bytes]], object]) -> None:

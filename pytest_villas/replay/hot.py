@@ -104,6 +104,7 @@ def run(
     keep, note = incoming.messages.append, incoming.arrivals.append
     index, received, shown, armed, complete = 0, 0, 0, 0, False
     following, linger, closing = due[0], 0, _NEVER
+    payload = blob[: offsets[1]]  # cut out before it is due
     budget = _Budget()
     broke = budget.woke()
     timer, epoll = Timer(), select.epoll()
@@ -123,12 +124,14 @@ def run(
                 now = clock()
             turn = index + _DRAIN
             while now >= following and index < turn:
-                refused[index] = not send(blob[offsets[index] : offsets[index + 1]])
+                refused[index] = not send(payload)
                 sent[index] = now
                 index += 1
-                following = due[index] if index < count else _NEVER
                 linger = now + spin
-                closing = _NEVER if index < count else now + tail + _FLOOD_NS
+                if index < count:
+                    following, payload = due[index], blob[offsets[index] : offsets[index + 1]]
+                else:
+                    following, closing = _NEVER, now + tail + _FLOOD_NS
                 now = clock()
             if now - shown > _REPORT_NS:
                 PROGRESS.pack_into(progress, 0, index, received, incoming.in_memory)
