@@ -134,26 +134,48 @@ def codecs(count: int, share: int) -> Iterator[Contest]:
     yield _single()
 
 
+_TIMES: Final = 20
+"""How often a thousand messages go by that are read and written alone."""
+
+
 def _single() -> Contest:
-    """Encode and decode messages of 3 floats, each by itself."""
-    few = samples(20_000, 3)
-    lone, codec = Loops(few), formats.codec("json", "3f")
+    """Encode and decode messages of 3 floats, each by itself; nobody keeps what he made."""
+    few = samples(1000, 3)
+    lines, codec = Loops(few).lines, formats.codec("json", "3f")
     singles = [few[i : i + 1] for i in range(len(few))]
-    alone = partial(_collected, lambda: [codec.decode(codec.encode(each)) for each in singles], 1)
-    both = [("json of the standard library", lone.json(lambda value: json.dumps(value).encode(), json.loads))]
-    both.append(("orjson", lone.json(orjson.dumps, orjson.loads)))
+
+    def ours() -> None:
+        for each in _TIMES * singles:
+            codec.decode(codec.encode(each))
+
+    def theirs(dumps: Callable[[Any], bytes], loads: Callable[[bytes], Any]) -> None:
+        for i, (at, row) in _TIMES * lines:
+            loads(dumps([{"ts": {"origin": at}, "sequence": i, "data": row}]))
+
     ahead = tuple(
-        Peer(f"{name}, no garbage collection", partial(_collected, partial(_both, *loop), 1), {"": 1.0}) for name, loop in both
+        Peer(f"{name}, no garbage collection", partial(_collected, partial(theirs, dumps, loads), 1), {"": 1.0})
+        for name, dumps, loads in (
+            ("json of the standard library", lambda value: json.dumps(value).encode(), json.loads),
+            ("orjson", orjson.dumps, orjson.loads),
+        )
     )
-    arrays = Peer(
-        "NumPy, the nine arrays of such samples alone (the limit)", partial(_collected, partial(_nine_arrays, len(few)), 1)
+    parts = Peer(
+        "msgspec to read, % to write, NumPy's views and items between them, and nothing else (the limit)",
+        partial(_collected, partial(_parts, _TIMES * list(codec.encode_many(few))), 1),
     )
-    return Contest(f"json, encode and decode, {len(few)} messages of 3 floats, each alone", "s", alone, (*ahead, arrays))
+    figure = f"json, encode and decode, {_TIMES * len(few)} messages of 3 floats, each alone"
+    return Contest(figure, "s", partial(_collected, ours, 1), (*ahead, parts))
 
 
-def _nine_arrays(count: int) -> None:
-    for _ in range(9 * count):
-        np.array([1.0])
+def _parts(messages: list[bytes]) -> None:
+    """Read each message, have stamp, sequence and values in arrays, take them out again, and write the values."""
+    read, numbers = msgspec.json.Decoder().decode, struct.pack("5d", 1, 2, 0.1, -0.2, 0.3)
+    for message in messages:
+        read(message)
+        array = np.frombuffer(numbers)
+        values = [view.item() for view in [array[i : i + 1] for i in range(5)]]
+        jansson = "[%.17g, %.17g, %.17g]"
+        jansson % tuple(values[2:])
 
 
 def _collected(work: Callable[[], object], share: int) -> Measurement:
