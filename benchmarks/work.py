@@ -194,15 +194,21 @@ def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]
     scaled = f" (the limit), {len(given)} samples, scaled"
     if name in ("json", "csv", "tsv", "villas.human"):
         spec = "%.17g" if name == "json" else "%.17f"
-        decoder = msgspec.json.Decoder(list[float])
-        content = ("[" + ",".join(spec % value for value in values.ravel().tolist()) + "]").encode()
+        lines = Loops(given).lines
+        rows = [[*at, i, *row] for i, (at, row) in lines]
+        objects = [{"ts": {"origin": at}, "sequence": i, "data": row} for i, (at, row) in lines]
+        document = objects if name == "json" else rows
+        numbers = orjson.dumps([number for row in rows for number in row])
+        dump, load = partial(orjson.dumps, document), partial(msgspec.json.Decoder(list[float]).decode, numbers)
         return {
-            "encode": (Peer(f"snprintf {spec} of the values alone, in C{scaled}", partial(_printf, spec, values.size, share)),),
-            "decode": (
+            "encode": (
                 Peer(
-                    f"msgspec, one list of the values alone{scaled}", partial(_collected, partial(decoder.decode, content), share)
+                    f"snprintf {spec} of the values alone, in C, {len(given)} samples, scaled",
+                    partial(_printf, spec, values.size, share),
                 ),
+                Peer(f"orjson, one document, as few digits as tell a float{scaled}", partial(_collected, dump, share)),
             ),
+            "decode": (Peer(f"msgspec, the same numbers as one list{scaled}", partial(_collected, load, share)),),
         }
     if name in _RECORDS:
         head, kind = _RECORDS[name]
