@@ -104,14 +104,13 @@ class MessageCodec(ABC):
             return message
         if not len(samples):
             raise EncodeError(f"{self.name}: no samples: a message carries at least one")
-        return self.encode_many(samples, len(samples))[0]
+        return self._written(samples, len(samples))[0]
 
     def encode_many(self, samples: Samples, per_message: int = 1) -> Messages:
         """See `Codec.encode_many`."""
         if per_message < 1:
             raise EncodeError(f"{self.name}: {per_message} samples a message: it has to be at least 1")
-        check_samples(self.name, samples, self.signals)
-        return Messages.of(self._write(samples, per_message) if len(samples) else [])
+        return Messages.of([self.encode(samples)]) if len(samples) == 1 else self._written(samples, per_message)
 
     def decode(self, payload: Payload) -> Samples:
         """See `Codec.decode`."""
@@ -122,6 +121,8 @@ class MessageCodec(ABC):
     def decode_many(self, payloads: Sequence[Payload]) -> Decoded:
         """See `Codec.decode_many`."""
         given = Messages.of(payloads)
+        if len(given) == 1 and (found := self._read_one(given[0])) is not None:
+            return Decoded(found, np.zeros(1, np.int64), ())
         parts: list[Samples] = []
         messages: list[Int64s] = []
         rejected: list[Rejection] = []
@@ -146,6 +147,10 @@ class MessageCodec(ABC):
             return Decoded(empty, np.empty(0, np.int64), tuple(rejected))
         samples = parts[0] if len(parts) == 1 else Samples.concat(parts)
         return Decoded(samples, messages[0] if len(messages) == 1 else np.concatenate(messages), tuple(rejected))
+
+    def _written(self, samples: Samples, per_message: int) -> Messages:
+        check_samples(self.name, samples, self.signals)
+        return Messages.of(self._write(samples, per_message) if len(samples) else [])
 
     def _read_sound(self, payloads: Messages) -> Batch:
         if not payloads.sizes.all():

@@ -60,7 +60,7 @@ def test_it_is_written_as_among_many(
         new_simulation=[flags[1]],
     )
     try:
-        expected = codec.encode_many(one)[0]
+        expected = codec.encode_many(Samples.concat([one, one]))[0]
     except EncodeError as error:
         with pytest.raises(EncodeError) as told:
             codec.encode(one)
@@ -99,16 +99,17 @@ def test_it_is_written_as_among_many(
 )
 def test_it_is_read_as_among_many(payload: bytes) -> None:
     codec = codec_of({})
-    among = codec.decode_many([payload])
+    among = codec.decode_many([payload, PLAIN])
     if among.rejected:
         with pytest.raises(DecodeError) as told:
             codec.decode(payload)
         assert str(told.value) == among.rejected[0].reason
+        assert codec.decode_many([payload]).rejected == among.rejected
         return
     alone = codec.decode(payload)
     for name in ("origin", "received", "sequence", "new_frame", "new_simulation", "length"):
-        np.testing.assert_array_equal(getattr(alone, name), getattr(among.samples, name))
-    for column, other in zip(alone, among.samples, strict=True):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(among.samples[:-1], name))
+    for column, other in zip(alone, among.samples[:-1], strict=True):
         np.testing.assert_array_equal(column, other)
         assert column.dtype == other.dtype
 
@@ -117,7 +118,8 @@ def test_what_is_plain_takes_the_shorter_way_and_cannot_be_changed() -> None:
     codec = codec_of({})
     one = codec._read_one(PLAIN)
     assert one is not None
-    assert codec._write_one(one) == PLAIN
+    assert codec._write_one(one) == PLAIN == codec.encode_many(one)[0]
+    assert codec.decode_many([PLAIN]).message.tolist() == [0]
     for array in (*one, one.origin, one.received, one.sequence, one.new_frame, one.new_simulation, one.length):
         assert not array.flags.writeable
         assert array.shape == (1,)
