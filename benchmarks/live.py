@@ -239,10 +239,8 @@ def trips() -> Iterator[Contest]:
         )
         yield Contest(f"lateness of sending, {rate // 1000} kHz, json over ipc", "us", partial(lateness, rate), late)
     user = Peer("ourselves with user stamps", partial(one_way, UserStamped), {"p99": 0.5})
-    limit = Peer(f"the same in C (the limit): {PLAIN}", partial(one_way_in_c, "kernel"))
-    yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user, limit))
-    in_c = Peer("the same with user stamps", partial(one_way_in_c, "user"))
-    yield Contest(f"one way over tcp with kernel stamps, 1 kHz, in C: {PLAIN}", "us", partial(one_way_in_c, "kernel"), (in_c,))
+    in_c = tuple(Peer(f"C with {stamp} stamps: {PLAIN}", partial(one_way_in_c, stamp)) for stamp in ("kernel", "user"))
+    yield Contest("one-way floor over tcp with kernel stamps, 1 kHz", "us", partial(one_way, SpLink), (user, *in_c))
 
 
 def rates() -> Iterator[Contest]:

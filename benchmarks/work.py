@@ -22,6 +22,7 @@ from villas.node.sample import Sample, Timestamp
 from benchmarks import collecting, peers
 from benchmarks.contest import Contest, Measurement, Peer, seconds
 from pytest_villas import Samples, formats
+from pytest_villas.formats.json import Sample as JsonSample
 from pytest_villas.measure import by_sequence, delivery, estimate_delay, gate, tube
 from pytest_villas.samples import Int64s
 
@@ -160,7 +161,7 @@ def _single() -> Contest:
         )
     )
     parts = Peer(
-        "msgspec to read, % to write, NumPy's views and items between them, and nothing else (the limit)",
+        "msgspec to read, % to write the values, NumPy's views and items between them, alone",
         partial(_collected, partial(_parts, _TIMES * list(codec.encode_many(few))), 1),
     )
     figure = f"json, encode and decode, {_TIMES * len(few)} messages of 3 floats, each alone"
@@ -169,7 +170,7 @@ def _single() -> Contest:
 
 def _parts(messages: list[bytes]) -> None:
     """Read each message, have stamp, sequence and values in arrays, take them out again, and write the values."""
-    read, numbers = msgspec.json.Decoder().decode, struct.pack("5d", 1, 2, 0.1, -0.2, 0.3)
+    read, numbers = msgspec.json.Decoder(list[JsonSample]).decode, struct.pack("5d", 1, 2, 0.1, -0.2, 0.3)
     for message in messages:
         read(message)
         array = np.frombuffer(numbers)
@@ -189,9 +190,9 @@ def _collected(work: Callable[[], object], share: int) -> Measurement:
 
 
 def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]]:
-    """Return who does nothing but the numbers: what a reader or writer that is made of such parts cannot be faster than."""
+    """Return who does a part of the work alone, by the fastest means that were found: how much there is to gain."""
     values = np.stack(given.columns, axis=1)
-    scaled = f" (the limit), {len(given)} samples, scaled"
+    scaled = f"{len(given)} samples, scaled"
     if name in ("json", "csv", "tsv", "villas.human"):
         spec = "%.17g" if name == "json" else "%.17f"
         lines = Loops(given).lines
@@ -202,23 +203,19 @@ def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]
         dump, load = partial(orjson.dumps, document), partial(msgspec.json.Decoder(list[float]).decode, numbers)
         return {
             "encode": (
-                Peer(
-                    f"snprintf {spec} of the values alone, in C, {len(given)} samples, scaled",
-                    partial(_printf, spec, values.size, share),
-                ),
-                Peer(f"orjson, one document, as few digits as tell a float{scaled}", partial(_collected, dump, share)),
+                Peer(f"snprintf {spec} of the values alone, in C, {scaled}", partial(_printf, spec, values.size, share)),
+                Peer(f"orjson, all in one document, floats in as few digits as do, {scaled}", partial(_collected, dump, share)),
             ),
-            "decode": (Peer(f"msgspec, the same numbers as one list{scaled}", partial(_collected, load, share)),),
+            "decode": (Peer(f"msgspec, the same numbers as one list, {scaled}", partial(_collected, load, share)),),
         }
     if name in _RECORDS:
         head, kind = _RECORDS[name]
         table = np.tile(values, (share, 1)).astype(kind)
         layout = np.dtype([("head", f"V{head}"), *((f"v{i}", kind) for i in range(WIDTH))])
-        columns, records = list(np.ascontiguousarray(table.T, np.float64)), np.zeros(len(table), layout)
-        alone = "and nothing else (the limit)"
+        columns, records = list(np.ascontiguousarray(table.T, np.float64)), np.ones(len(table), layout)
         return {
-            "encode": (Peer(f"NumPy, the columns put into records {alone}", partial(_put, columns, records)),),
-            "decode": (Peer(f"NumPy, the columns taken out of records {alone}", partial(_taken, records)),),
+            "encode": (Peer("NumPy, the columns put into records block by block, alone", partial(_put, columns, records)),),
+            "decode": (Peer("NumPy, the columns taken out of records block by block, alone", partial(_taken, records)),),
         }
     return {}
 
@@ -241,8 +238,9 @@ def _put(columns: list[Floats], records: npt.NDArray[Any]) -> Measurement:
     def put() -> None:
         fresh = np.empty_like(records)
         for rows in _blocks(fresh.size):
+            block = fresh[rows]
             for i, column in enumerate(columns):
-                fresh[rows][f"v{i}"] = column[rows]
+                block[f"v{i}"] = column[rows]
 
     return seconds(put, cpu)
 
@@ -251,8 +249,9 @@ def _taken(records: npt.NDArray[Any]) -> Measurement:
     def take() -> None:
         columns = [np.empty(records.size) for _ in range(WIDTH)]
         for rows in _blocks(records.size):
+            block = records[rows]
             for i, column in enumerate(columns):
-                column[rows] = records[rows][f"v{i}"]
+                column[rows] = block[f"v{i}"]
 
     return seconds(take, cpu)
 

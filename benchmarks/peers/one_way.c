@@ -10,9 +10,11 @@ static int64_t arrival(int sock, char *buffer, size_t size, int kernel)
     char control[256];
     struct iovec place = {buffer, size};
     struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    while (recvmsg(sock, &message, MSG_DONTWAIT) != (ssize_t)size)
-        if (errno != EAGAIN)
-            die("recvmsg");
+    ssize_t got;
+    while ((got = recvmsg(sock, &message, MSG_DONTWAIT)) < 0 && errno == EAGAIN) {
+    }
+    if (got != (ssize_t)size)
+        die("recvmsg");
     int64_t now = now_ns();
     if (!kernel)
         return now;

@@ -100,17 +100,20 @@ class MessageCodec(ABC):
 
     def encode(self, samples: Samples) -> bytes:
         """See `Codec.encode`."""
-        if samples.length.size == 1 and (message := self._write_one(samples)) is not None:
+        if len(samples) == 1 and (message := self._write_one(samples)) is not None:
             return message
         if not len(samples):
             raise EncodeError(f"{self.name}: no samples: a message carries at least one")
-        return self._written(samples, len(samples))[0]
+        return self.encode_many(samples, len(samples))[0]
 
     def encode_many(self, samples: Samples, per_message: int = 1) -> Messages:
         """See `Codec.encode_many`."""
         if per_message < 1:
             raise EncodeError(f"{self.name}: {per_message} samples a message: it has to be at least 1")
-        return Messages.of([self.encode(samples)]) if len(samples) == 1 else self._written(samples, per_message)
+        if len(samples) == 1 and (message := self._write_one(samples)) is not None:
+            return Messages.of([message])
+        check_samples(self.name, samples, self.signals)
+        return Messages.of(self._write(samples, per_message) if len(samples) else [])
 
     def decode(self, payload: Payload) -> Samples:
         """See `Codec.decode`."""
@@ -147,10 +150,6 @@ class MessageCodec(ABC):
             return Decoded(empty, np.empty(0, np.int64), tuple(rejected))
         samples = parts[0] if len(parts) == 1 else Samples.concat(parts)
         return Decoded(samples, messages[0] if len(messages) == 1 else np.concatenate(messages), tuple(rejected))
-
-    def _written(self, samples: Samples, per_message: int) -> Messages:
-        check_samples(self.name, samples, self.signals)
-        return Messages.of(self._write(samples, per_message) if len(samples) else [])
 
     def _read_sound(self, payloads: Messages) -> Batch:
         if not payloads.sizes.all():

@@ -7,7 +7,7 @@ read where a peer sends it, and never written to the wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -70,7 +70,7 @@ class Json(MessageCodec):
     """See the module."""
 
     options: JsonOptions
-    alone: Alone | None
+    alone: Alone | None = field(compare=False, repr=False)
 
     def _write_one(self, samples: Samples) -> bytes | None:
         return None if self.alone is None else self.alone.write(samples)

@@ -18,11 +18,17 @@ from pytest_villas.formats.checks import MOST_SECONDS, SECOND
 from pytest_villas.formats.jansson import JsonOptions, Node
 from pytest_villas.samples import NO_SEQUENCE, NO_TIME, Samples, Signal, SignalType
 
+_NUMBER: Final = 32
+"""What a number takes at most, generously."""
 _TYPES: Final = {SignalType.FLOAT: float, SignalType.INTEGER: int}
 
 
 class _Template(NamedTuple):
-    """Two templates of one message: for floats that have a point and no exponent, and for words; `points` and `es` of the first."""
+    """Two templates of one message: `plain` where every float has a point and none an exponent, and `general`, for words.
+
+    `points` and `es` count "." and "e" in a plain message: a float brings at most one of each, and all else none or always
+    the same, so that the counts tell whether every float is as it has to be.
+    """
 
     plain: str
     general: str
@@ -36,10 +42,11 @@ class Alone:
 
     signals: tuple[Signal, ...]
     kinds: tuple[SignalType, ...]
-    types: list[type]
+    types: tuple[type, ...]
     layout: str
     integers: tuple[int, ...]
     templates: tuple[_Template, ...]
+    longest: int
     digits: int
     stamped: bool
     numbered: bool
@@ -56,7 +63,7 @@ class Alone:
         return cls(
             signals,
             kinds,
-            [_TYPES[kind] for kind in kinds],
+            tuple(_TYPES[kind] for kind in kinds),
             "=qq" + "".join("d" if real else "q" for real in floats),
             tuple(i for i, real in enumerate(floats) if not real),
             tuple(
@@ -65,6 +72,7 @@ class Alone:
                 )
                 for has in product((False, True), repeat=2)
             ),
+            len(_laid_out(plain, options, True, True)) + _NUMBER * (len(kinds) + 3),
             digits,
             options.ts_origin,
             options.sequence,
@@ -101,11 +109,13 @@ class Alone:
 
     def read(self, payload: bytes, decode: Callable[[bytes], list[Any]]) -> Samples | None:
         """Read a message with one sample, or return None; `decode` gives what has the fields of `json.Sample`."""
+        if len(payload) > self.longest:  # there is more than one in it
+            return None
         try:
             (sample,) = decode(payload)
             ts = sample.ts
             seconds, nanoseconds = ts.origin
-            if ts.received is not msgspec.UNSET or sample.flags or [*map(type, sample.data)] != self.types:
+            if ts.received is not msgspec.UNSET or sample.flags or tuple(map(type, sample.data)) != self.types:
                 return None
             if not (-MOST_SECONDS <= seconds <= MOST_SECONDS and 0 <= nanoseconds < SECOND):
                 return None

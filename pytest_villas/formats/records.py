@@ -15,6 +15,7 @@ from pytest_villas.samples import Column, Int64s, Samples, Signal, empty_value
 Records: TypeAlias = npt.NDArray[Any]
 
 _BLOCK: Final = 8192
+"""So many records are written or read at a time: they stay in the cache meanwhile."""
 
 
 def written(name: str, layout: np.dtype[Any], head: Mapping[str, int | npt.NDArray[Any]], samples: Samples) -> Records:

@@ -25,7 +25,6 @@ from pytest_villas.formats.records import columns_of, messages, written
 from pytest_villas.samples import Int64s, Samples, Signal, SignalType
 
 _HEADER = 16
-"""So many records are turned into columns at a time: they stay in the cache meanwhile."""
 _KIND = 0x20
 _FIELDS = [("kind", "u1"), ("source", "u1"), ("count", "u2"), ("sequence", "u4"), ("sec", "u4"), ("nsec", "u4")]
 

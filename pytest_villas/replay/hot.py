@@ -104,7 +104,7 @@ def run(
     keep, note = incoming.messages.append, incoming.arrivals.append
     index, received, shown, armed, complete = 0, 0, 0, 0, False
     following, linger, closing = due[0], 0, _NEVER
-    payload = blob[: offsets[1]]  # cut out before it is due
+    payload = blob[offsets[0] : offsets[1]]  # cut out before it is due
     budget = _Budget()
     broke = budget.woke()
     timer, epoll = Timer(), select.epoll()

@@ -89,7 +89,7 @@ class Samples:
 
     def __len__(self) -> int:
         """Return n."""
-        return int(self.length.size)
+        return self.length.size
 
     def __iter__(self) -> Iterator[Column]:
         """Iterate over the columns."""
@@ -186,9 +186,9 @@ class Samples:
             columns[i] = wholes[i + 2 : i + 3]
         one = object.__new__(cls)
         one.signals, one.columns = signals, tuple(columns)
-        one.origin, one.sequence, one.received = wholes[:1], wholes[1:2], _ABSENT
-        one.new_frame = one.new_simulation = _FALSE
-        one.length = _length(len(signals))
+        one.origin, one.sequence, one.received = wholes[:1], wholes[1:2], _alone(NO_TIME, np.int64)
+        one.new_frame = one.new_simulation = _alone(False, np.bool_)
+        one.length = _alone(len(signals), np.int64)
         return one
 
     @classmethod
@@ -210,8 +210,9 @@ _FIELDS = ("origin", "received", "sequence", "new_frame", "new_simulation", "len
 
 
 @cache
-def _length(length: int) -> Int64s:
-    return _field(None, 1, np.int64, length, "length")  # type: ignore[no-any-return]
+def _alone(value: int, dtype: Any) -> Any:
+    """Return an array of one value that nobody can make writable: samples share it."""
+    return np.frombuffer(np.array(value, dtype).tobytes(), dtype)
 
 
 def empty_value(kind: SignalType) -> Any:
@@ -281,7 +282,3 @@ def _cast(column: Column, signal: Signal) -> Column:
     if np.any(lost):
         raise SignalError(f"signal {signal.name!r}: {values[lost][0]!r} is no {signal.type.value}")
     return cast
-
-
-_ABSENT: Final = _field(None, 1, np.int64, NO_TIME, "received")
-_FALSE: Final = _field(None, 1, np.bool_, False, "new_frame")

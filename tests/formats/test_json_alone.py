@@ -120,6 +120,8 @@ def test_what_is_plain_takes_the_shorter_way_and_cannot_be_changed() -> None:
     assert one is not None
     assert codec._write_one(one) == PLAIN == codec.encode_many(one)[0]
     assert codec.decode_many([PLAIN]).message.tolist() == [0]
+    assert hash(codec) == hash(codec_of({}))
     for array in (*one, one.origin, one.received, one.sequence, one.new_frame, one.new_simulation, one.length):
-        assert not array.flags.writeable
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.flags.writeable = True
         assert array.shape == (1,)
