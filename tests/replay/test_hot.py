@@ -111,9 +111,13 @@ def test_other_links_are_read_and_what_they_get_is_dropped(bench: Bench, link: L
         meet(rig, other)
         for _ in range(50):
             rig.send(b"from the rig")
-        bench.run([other, link], [b"ours"] * 20, [i * 10 * ms for i in range(20)], spin=spin)
-        assert [message for _, message in bench.arrivals] == [b"ours"] * 20
-        assert other.receive() is None
+        for _ in range(10):  # what is due goes first: on a busy machine there may be time for a few of the others only
+            bench.run([other, link], [b"ours"] * 20, [i * 10 * ms for i in range(20)], spin=spin)
+            assert [message for _, message in bench.arrivals] == [b"ours"] * 20
+            if other.receive() is None:
+                break
+        else:
+            pytest.fail("the other link was not read")
         assert other.losses().receive_queue == 0
 
 
