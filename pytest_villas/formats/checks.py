@@ -28,9 +28,9 @@ def check_samples(name: str, samples: Samples, signals: tuple[Signal, ...]) -> N
                 f"{name}: signal {signal.name!r} is declared {signal.type.value} and the samples have {given.type.value}: "
                 f"convert them with Samples.cast(codec.signals)"
             )
-    if len(samples) and not (int(samples.length.min()) >= 0 and int(samples.length.max()) <= declared):
+    if not _within(samples.length, 0, declared):
         raise EncodeError(f"{name}: Samples.length has to be between 0 and {declared}")
-    if np.any(samples.sequence < NO_SEQUENCE):
+    if len(samples) and samples.sequence.min() < NO_SEQUENCE:
         raise EncodeError(f"{name}: a sequence number is negative: {samples.sequence.min()}")
 
 

@@ -122,7 +122,7 @@ _LISTED = bytes(byte if byte in b"0123456789-.,\1" else ord("," if byte == ord("
 
 def _listed(text: bytes) -> bytes:
     before, _, rest = text.translate(_LISTED).partition(b",")
-    return before + rest
+    return rest if before.isspace() else before + rest  # where there is a digit in it, there must not be a list
 
 
 def objects(name: str, samples: Samples, options: JsonOptions, layout: Layout, *, received: bool = False) -> Messages:

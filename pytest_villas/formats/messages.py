@@ -44,7 +44,7 @@ class Messages(Sequence[bytes]):
     @classmethod
     def even(cls, blob: Blob, size: int) -> Messages:
         """Cut a block into messages of `size` bytes; the last one takes what is left."""
-        offsets = np.arange(-(-blob.size // size) + 1) * size
+        offsets = np.arange(0, blob.size + size, size)
         offsets[-1] = blob.size
         return cls(offsets, blob)
 
