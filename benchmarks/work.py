@@ -210,48 +210,53 @@ def _limits(name: str, given: Samples, share: int) -> dict[str, tuple[Peer, ...]
         }
     if name in _RECORDS:
         head, kind = _RECORDS[name]
-        table = np.tile(values, (share, 1)).astype(kind)
-        layout = np.dtype([("head", f"V{head}"), *((f"v{i}", kind) for i in range(WIDTH))])
-        columns, records = list(np.ascontiguousarray(table.T, np.float64)), np.ones(len(table), layout)
+        columns = [np.tile(column, share) for column in given.columns]
+        stamps = {field: np.arange(len(columns[0])) % 2**16 for field, _ in head}
+        records = np.ones(len(columns[0]), np.dtype([*head, *((f"v{i}", kind) for i in range(WIDTH))]))
+        fields = stamps | {f"v{i}": column for i, column in enumerate(columns)}
+        kept = {name: values for name, values in fields.items() if name not in _HEAD_ALONE}
         return {
-            "encode": (Peer("NumPy, the columns put into records block by block, alone", partial(_put, columns, records)),),
-            "decode": (Peer("NumPy, the columns taken out of records block by block, alone", partial(_taken, records)),),
+            "encode": (Peer("NumPy, columns and stamps put into records block by block, alone", partial(_put, fields, records)),),
+            "decode": (Peer("NumPy, columns and stamps taken out block by block, alone", partial(_taken, kept, records)),),
         }
     return {}
 
 
-_RECORDS: Final = {
-    "villas.binary": (16, ">f4"),
-    "villas.web": (16, "<f4"),
-    "raw": (0, "<f4"),
-    "gtnet": (0, ">f4"),
-    "opal.asyncip": (8, "<f8"),
+_HEAD_ALONE: Final = ("kind", "source", "count", "dev_id", "size")
+"""What samples do not keep."""
+_VILLAS: Final = [("kind", "u1"), ("source", "u1"), ("count", "u2"), ("sequence", "u4"), ("sec", "u4"), ("nsec", "u4")]
+_RECORDS: Final[dict[str, tuple[list[tuple[str, str]], str]]] = {
+    "villas.binary": ([(name, kind.replace("u", ">u")) for name, kind in _VILLAS], ">f4"),
+    "villas.web": (_VILLAS, "<f4"),
+    "raw": ([], "<f4"),
+    "gtnet": ([], ">f4"),
+    "opal.asyncip": ([("dev_id", "u2"), ("msg_id", "u4"), ("size", "u2")], "<f8"),
 }
-"""Bytes before the values of a sample, and what the values are."""
+"""What is before the values of a sample, and what the values are."""
 
 
 def _printf(spec: str, count: int, share: int) -> Measurement:
     return {"": share * float(peers.run("format", spec, count)["seconds"])}
 
 
-def _put(columns: list[Floats], records: npt.NDArray[Any]) -> Measurement:
+def _put(fields: dict[str, npt.NDArray[Any]], records: npt.NDArray[Any]) -> Measurement:
     def put() -> None:
         fresh = np.empty_like(records)
         for rows in _blocks(fresh.size):
             block = fresh[rows]
-            for i, column in enumerate(columns):
-                block[f"v{i}"] = column[rows]
+            for name, values in fields.items():
+                block[name] = values[rows]
 
     return seconds(put, cpu)
 
 
-def _taken(records: npt.NDArray[Any]) -> Measurement:
+def _taken(fields: dict[str, npt.NDArray[Any]], records: npt.NDArray[Any]) -> Measurement:
     def take() -> None:
-        columns = [np.empty(records.size) for _ in range(WIDTH)]
+        fresh = {name: np.empty_like(values) for name, values in fields.items()}
         for rows in _blocks(records.size):
             block = records[rows]
-            for i, column in enumerate(columns):
-                column[rows] = block[f"v{i}"]
+            for name, values in fresh.items():
+                values[rows] = block[name]
 
     return seconds(take, cpu)
 
