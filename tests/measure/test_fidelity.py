@@ -454,6 +454,28 @@ def test_noise_and_jitter_widen_the_uncertainty_and_the_floor() -> None:
     assert result["va"].nrmse < 0.05
 
 
+@pytest.mark.parametrize("apart", [1, 40, 2_000, 20_000])
+@pytest.mark.parametrize("held", [1, 5])
+def test_samples_that_come_in_one_go_after_a_stall_do_not_bend_their_neighbours(held: int, apart: int) -> None:
+    whole = late()
+    stamps = whole.received.copy()
+    for first in range(700, stamps.size - 10, 1000):
+        stamps[first : first + held] = stamps[first + held] - apart * np.arange(held, 0, -1)
+    lateness = float((stamps - whole.received).mean())
+    result = fidelity(stimulus(), whole.replace(received=stamps), search=NARROW)
+    assert float(result.delay) == pytest.approx(1_230_000 + lateness, abs=2_000)
+    assert float(result["va"].nrmse) < 0.02
+    assert result["va"].nrmse < 0.1
+    # and where it is the reference whose samples were sent in one go
+    sent = STAMPS.copy()
+    for first in range(700, COUNT - 10, 1000):
+        sent[first : first + held] = sent[first + held] - apart * np.arange(held, 0, -1)
+    lateness = float((sent - STAMPS).mean())
+    result = fidelity(stimulus(), whole, times=(sent, whole.received), search=NARROW)
+    assert float(result.delay) == pytest.approx(1_230_000 - lateness, abs=2_000)
+    assert float(result["va"].nrmse) < 0.02
+
+
 def test_a_limit_below_what_resampling_does_is_inconclusive() -> None:
     t = np.arange(2000) / 1000
     coarse = Samples({"v": np.sin(2 * np.pi * 150 * t) + np.sin(2 * np.pi * 11 * t)}, origin=EPOCH + np.arange(2000) * 10**6)

@@ -36,10 +36,10 @@ TEST = """
     from pytest_villas import Samples
     from pytest_villas.measure import Outcome
 
-    T = np.arange(800) / 200  # slow beside what a busy machine delays
+    T = np.arange(200) / 50  # slow beside what a busy machine delays
     CHIRP = Samples(
         {"signal0": np.sin(2 * np.pi * (T + 0.6 * T**2)), "signal1": np.cos(2 * np.pi * (0.7 * T + 0.4 * T**2))},
-        origin=np.arange(800) * 5_000_000,
+        origin=np.arange(200) * 20_000_000,
     )
     HUM = Samples({"signal0": np.sin(2 * np.pi * 10 * T), "signal1": np.cos(2 * np.pi * 10 * T)}, origin=CHIRP.origin)
 """

@@ -13,6 +13,7 @@ from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import NO_TIME, Int64s
 
 _LOST: Final = 1.5  # periods between two samples above which one is missing
+_CROWDED: Final = 0.25  # of a period: samples closer than this came in one go, and a spline through them would swing
 _UNIFORM: Final = 1e-4  # of a period: stamps this even need no resampling
 _PROBE: Final = 1 << 14  # samples on which the interpolation error is measured
 
@@ -62,13 +63,21 @@ def time_base(stamps: Int64s, base: int) -> TimeBase:
         period = mean  # bursts: the median is the time between two samples of one message
     # jitter makes steps long and short alike, a loss makes few of them very long: the median deviation tells the former
     hole = _LOST * period + 4 * 1.4826 * float(np.median(np.abs(steps - period)))
-    places = np.where(steps > hole, np.maximum(np.rint(steps / period), 1), 1.0)
+    places = np.where(steps > hole, np.maximum(np.rint(steps / period) - _held(steps < _CROWDED * period), 1), 1.0)
     index = np.concatenate([[0.0], np.cumsum(places)])
     slope, first = np.polyfit(index, t, 1) if t.size > 2 else (mean, float(t[0]))
     late = t - first - index * slope
     even = index[-1] == steps.size and bool(np.abs(late).max() <= max(1.5e-9, _UNIFORM * period))
     jitter = float(np.sqrt(np.mean(late**2)))
     return TimeBase(t, base, mean if even else float(slope), jitter, hole, uniform=even)
+
+
+def _held(crowded: Bools) -> Int64s:
+    """Return how many crowded steps follow each step: samples that were held up in it, and are not missing."""
+    others = np.append(np.flatnonzero(~crowded), crowded.size)
+    index = np.arange(crowded.size)
+    held: Int64s = others[np.searchsorted(others, index, side="right")] - index - 1
+    return held
 
 
 def in_order(stamps: Int64s) -> tuple[Int64s, str]:
@@ -86,18 +95,37 @@ def in_order(stamps: Int64s) -> tuple[Int64s, str]:
 def interpolate(base: TimeBase, values: Floats, t: Floats) -> Floats:
     """Read values, shape (n,), at other times (seconds since the same base) with a cubic spline.
 
-    Inside of holes and beyond the ends a straight line is drawn and the end values are held: a spline would swing.
+    Inside of holes, between samples that came in one go, and beyond the ends a straight line is drawn and the end values
+    are held: a spline would swing.
     """
-    if base.t.size < 4:
+    spread = _spread(base)
+    if np.count_nonzero(spread) < 4:
         return np.asarray(np.interp(t, base.t, values))
     from scipy.interpolate import CubicSpline  # noqa: PLC0415 - half a second to import, and few runs need it
 
     scale = float(np.abs(values).max()) or 1.0  # third differences over steps of microseconds overflow otherwise
-    smooth = scale * np.asarray(CubicSpline(base.t, values / scale)(t), np.float64)
+    smooth = scale * np.asarray(CubicSpline(base.t[spread], values[spread] / scale)(t), np.float64)
     rough = ~base.covers(t)
+    if not spread.all():
+        after = np.clip(np.searchsorted(base.t, t), 1, base.t.size - 1)
+        rough |= ~(spread[after] & spread[after - 1])
     if rough.any():
         smooth[rough] = np.interp(t[rough], base.t, values)
     return smooth
+
+
+def _spread(base: TimeBase) -> Bools:
+    """Say for each sample whether it came so long after the last such one that a spline may go through both: shape (n,)."""
+    least = _CROWDED * base.period
+    kept = np.ones(base.t.size, np.bool_)
+    if base.uniform:
+        return kept
+    last = -math.inf
+    for at in np.flatnonzero(np.diff(base.t) < least) + 1:
+        if kept[at - 1]:
+            last = base.t[at - 1]
+        kept[at] = base.t[at] - last >= least
+    return kept
 
 
 def on_grid(base: TimeBase, values: Floats, first: float, period: float, count: int) -> Floats:
@@ -112,11 +140,13 @@ def interpolation_error(base: TimeBase, values: Floats) -> float:
     Every other sample is left out and predicted from the rest. The error at the full rate is smaller by the same
     factor as that error is smaller than the one with every fourth sample kept: 16 for smooth signals, 1 for noise.
     """
-    count = min(base.t.size, _PROBE)
-    if count < 32:
+    spread = _spread(base)
+    if np.count_nonzero(spread) < 32:
         return math.inf
+    t, values = base.t[spread], values[spread]
+    count = min(t.size, _PROBE)
     start = _busiest(values, count)
-    t, v = base.t[start : start + count], values[start : start + count]
+    t, v = t[start : start + count], values[start : start + count]
     half, quarter = _left_out(t, v, 2), _left_out(t, v, 4)
     factor = min(max(quarter / half, 1.0), 16.0) if half > 0 else 16.0
     return half / factor
