@@ -100,7 +100,7 @@ class MessageCodec(ABC):
 
     def encode(self, samples: Samples) -> bytes:
         """See `Codec.encode`."""
-        if len(samples) == 1 and (message := self._write_one(samples)) is not None:
+        if samples.length.size == 1 and (message := self._write_one(samples)) is not None:
             return message
         if not len(samples):
             raise EncodeError(f"{self.name}: no samples: a message carries at least one")
@@ -110,7 +110,7 @@ class MessageCodec(ABC):
         """See `Codec.encode_many`."""
         if per_message < 1:
             raise EncodeError(f"{self.name}: {per_message} samples a message: it has to be at least 1")
-        if len(samples) == 1 and (message := self._write_one(samples)) is not None:
+        if samples.length.size == 1 and (message := self._write_one(samples)) is not None:
             return Messages.of([message])
         check_samples(self.name, samples, self.signals)
         return Messages.of(self._write(samples, per_message) if len(samples) else [])

@@ -42,7 +42,7 @@ class Alone:
 
     signals: tuple[Signal, ...]
     kinds: tuple[SignalType, ...]
-    types: tuple[type, ...]
+    types: list[type]
     layout: str
     integers: tuple[int, ...]
     templates: tuple[_Template, ...]
@@ -63,7 +63,7 @@ class Alone:
         return cls(
             signals,
             kinds,
-            tuple(_TYPES[kind] for kind in kinds),
+            [_TYPES[kind] for kind in kinds],
             "=qq" + "".join("d" if real else "q" for real in floats),
             tuple(i for i, real in enumerate(floats) if not real),
             tuple(
@@ -91,9 +91,9 @@ class Alone:
             return None
         stamped = self.stamped and origin != NO_TIME
         numbered = self.numbered and sequence != NO_SEQUENCE
-        fields: list[Any] = list(divmod(origin, SECOND)) if stamped else []
+        fields: tuple[Any, ...] = divmod(origin, SECOND) if stamped else ()
         if numbered:
-            fields.append(sequence)
+            fields = (*fields, sequence)
         values = [column.item() for column in samples.columns]
         template = self.templates[2 * stamped + numbered]
         text = template.plain % (*fields, *values)
@@ -115,7 +115,7 @@ class Alone:
             (sample,) = decode(payload)
             ts = sample.ts
             seconds, nanoseconds = ts.origin
-            if ts.received is not msgspec.UNSET or sample.flags or tuple(map(type, sample.data)) != self.types:
+            if ts.received is not msgspec.UNSET or sample.flags or [*map(type, sample.data)] != self.types:
                 return None
             if not (-MOST_SECONDS <= seconds <= MOST_SECONDS and 0 <= nanoseconds < SECOND):
                 return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
@@ -175,20 +176,21 @@ class Samples:
         )
 
     @classmethod
-    def one(cls, signals: tuple[Signal, ...], numbers: bytes, integers: Iterable[int]) -> Samples:
+    def one(cls, signals: tuple[Signal, ...], numbers: bytes, integers: Sequence[int] = ()) -> Samples:
         """Return one sample out of its origin, sequence and values, 8 native bytes each: floats, but for the columns `integers`.
 
         For who reads samples as they come, at a tenth of the cost: nothing is checked.
         """
+        cut, shared = _alone(len(signals))
         floats, wholes = np.frombuffer(numbers), np.frombuffer(numbers, _INT64)
-        columns: list[Column] = [floats[i : i + 1] for i in range(2, floats.size)]
-        for i in integers:
-            columns[i] = wholes[i + 2 : i + 3]
+        columns = cut(floats)
+        if integers:
+            both = cut(wholes)
+            columns = tuple([both[i] if i in integers else column for i, column in enumerate(columns)])
         one = object.__new__(cls)
-        one.signals, one.columns = signals, tuple(columns)
-        one.origin, one.sequence, one.received = wholes[:1], wholes[1:2], _alone(NO_TIME, np.int64)
-        one.new_frame = one.new_simulation = _alone(False, np.bool_)
-        one.length = _alone(len(signals), np.int64)
+        one.signals, one.columns = signals, columns
+        one.origin, one.sequence = wholes[:1], wholes[1:2]
+        one.received, one.new_frame, one.new_simulation, one.length = shared
         return one
 
     @classmethod
@@ -209,10 +211,16 @@ class Samples:
 _FIELDS = ("origin", "received", "sequence", "new_frame", "new_simulation", "length")
 
 
-@cache
-def _alone(value: int, dtype: Any) -> Any:
-    """Return an array of one value that nobody can make writable: samples share it."""
-    return np.frombuffer(np.array(value, dtype).tobytes(), dtype)
+@lru_cache(maxsize=64)
+def _alone(count: int) -> tuple[Callable[[Column], tuple[Column, ...]], tuple[Any, ...]]:
+    """Return what cuts `count` columns out of the numbers of one sample, and the fields that all such samples share.
+
+    These are arrays that nobody can make writable.
+    """
+    cuts = [slice(i, i + 1) for i in range(2, count + 2)]
+    cut = itemgetter(*cuts) if count > 1 else lambda numbers: tuple([numbers[each] for each in cuts])
+    fields = (NO_TIME, np.int64), (False, np.bool_), (False, np.bool_), (count, np.int64)
+    return cut, tuple([np.frombuffer(np.array(value, dtype).tobytes(), dtype) for value, dtype in fields])
 
 
 def empty_value(kind: SignalType) -> Any:

@@ -7,6 +7,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -94,9 +95,12 @@ def signals_of(spec: SignalSpec) -> tuple[Signal, ...]:
         return _from_string(spec)
     if isinstance(spec, Mapping):
         return _repeated(spec) if "count" in spec else (_from_mapping(spec, 0),)
+    if isinstance(spec, tuple) and all(isinstance(item, Signal) for item in spec):
+        return spec
     return tuple(item if isinstance(item, Signal) else _from_mapping(item, i) for i, item in enumerate(spec))
 
 
+@lru_cache(maxsize=64)
 def _from_string(text: str) -> tuple[Signal, ...]:
     if not re.fullmatch(r"(?:\d*[fibc])+", text):
         raise SignalError(f"signals {text!r}: a count and a letter each, f float, i integer, b boolean, c complex, as in '2f1i'")
