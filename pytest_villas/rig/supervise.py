@@ -5,7 +5,8 @@
 Standard input is a pipe from the one who started us: when it closes or says anything, or when the one who started us is
 gone, for whatever reason, also SIGKILL, everything that the command started is ended. As root the command loses its privileges first: it gets its own view of the file system in
 which /proc/sys is read-only (a VILLASnode started as root rewrites the huge pages of the whole machine), and no
-capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows. The exit status is the command's, or 128 + the signal that ended it.
+capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows, and computes
+on one thread. The exit status is the command's, or 128 + the signal that ended it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _LAST_CAPABILITY = 63
 _REALTIME = "--realtime"
 _PRIORITY = 40
 """Above everything ordinary, below the process that measures."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""How many threads libraries compute on: those that spin while they wait for one another never give a CPU back under SCHED_FIFO."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a terminal or a CI system sends to a whole group of processes is for pytest, which then ends us."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -82,9 +85,11 @@ def _reap(child: int) -> int | None:
 
 
 def _claim_realtime() -> None:
-    """Ask for SCHED_FIFO, which everything that the command starts inherits."""
+    """Ask for SCHED_FIFO, which everything that the command starts inherits, and compute on one thread, unless told otherwise."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
     except OSError as error:
         sys.stderr.write(f"the rig is scheduled as any other process, though launch.realtime is set: {error.strerror}\n")
         sys.stderr.flush()

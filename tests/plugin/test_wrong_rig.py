@@ -37,7 +37,6 @@ def run(pytester: pytest.Pytester, change: str) -> pytest.RunResult:
         command = ["{python}", "model.py", "{stimulus}", "{response}"]
         [limits]
         loss_ratio = "90 %"
-        latency_p50 = "5 s"
         gain_error = "1 %"
         offset = 1.0
     """)

@@ -112,6 +112,18 @@ def test_as_root_the_command_can_change_nothing_of_the_machine(tmp_path: Path) -
     assert Path("/proc/sys/vm/nr_hugepages").read_text() == before
 
 
+def test_real_time_rigs_side_by_side_compute_and_do_not_wait_for_threads_that_spin(tmp_path: Path) -> None:
+    compute = (
+        "import numpy as np, scipy.linalg; scipy.linalg.expm(np.eye(11) / 10); a = np.ones((300, 300)); a @ a; print('computed')"
+    )
+    rigs = [start(tmp_path, "--realtime", sys.executable, "-c", compute) for _ in range((os.cpu_count() or 1) + 1)]
+    try:
+        assert [rig.wait(15) for rig in rigs] == [0] * len(rigs)
+    finally:
+        said = [finish(rig) for rig in rigs]
+    assert all("computed" in each for each in said)
+
+
 @pytest.mark.parametrize("realtime", [True, False])
 def test_real_time_is_given_to_all_that_the_command_starts_or_said_to_be_refused(tmp_path: Path, realtime: bool) -> None:
     ask = "import os; print('policy', os.sched_getscheduler(0) == os.SCHED_FIFO)"
