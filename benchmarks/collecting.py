@@ -14,11 +14,11 @@ from benchmarks.contest import Contest, Measurement, Peer
 
 
 def collect(*options: str) -> Measurement:
-    """Return the processor time of a collection of one small test file in an empty folder, in s: the least of five."""
+    """Return the processor time of a collection of one small test file in an empty folder, in s: the least of ten."""
     with tempfile.TemporaryDirectory() as name:
         Path(name, "test_small.py").write_text("def test_it(): pass\n", encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *options]
-        return {"": min(_busy(command, name) for _ in range(5))}
+        return {"": min(_busy(command, name) for _ in range(10))}
 
 
 def _busy(command: list[str], folder: str) -> float:
