@@ -50,7 +50,7 @@ class LaunchSection(Section, frozen=True):
 
     `ready` is `sample` (the first message from the rig), or a regular expression for a line of its output. `timeout` is how
     long that may take, and then connecting: the `connect_timeout` of the link is not looked at. With `realtime`
-    it is scheduled as SCHED_FIFO, where the operating system allows, and computes on one thread; its log says where not.
+    it is scheduled as SCHED_FIFO, where the operating system allows, and NumPy computes on one thread in it; its log says where not.
     """
 
     command: tuple[str, ...] = ()

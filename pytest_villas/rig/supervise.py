@@ -5,8 +5,8 @@
 Standard input is a pipe from the one who started us: when it closes or says anything, or when the one who started us is
 gone, for whatever reason, also SIGKILL, everything that the command started is ended. As root the command loses its privileges first: it gets its own view of the file system in
 which /proc/sys is read-only (a VILLASnode started as root rewrites the huge pages of the whole machine), and no
-capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows, and computes
-on one thread. The exit status is the command's, or 128 + the signal that ended it.
+capabilities. With --realtime it is scheduled as SCHED_FIFO before that, where the operating system allows, and OpenBLAS
+computes on one thread. The exit status is the command's, or 128 + the signal that ended it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _LAST_CAPABILITY = 63
 _REALTIME = "--realtime"
 _PRIORITY = 40
 """Above everything ordinary, below the process that measures."""
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""How many threads libraries compute on: those that spin while they wait for one another never give a CPU back under SCHED_FIFO."""
+_THREADS = "OPENBLAS_NUM_THREADS"
+"""How many threads NumPy computes on: those of OpenBLAS spin for as long as they wait for one another, and under SCHED_FIFO never
+give the CPU back to the one that they wait for."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a terminal or a CI system sends to a whole group of processes is for pytest, which then ends us."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -85,11 +86,10 @@ def _reap(child: int) -> int | None:
 
 
 def _claim_realtime() -> None:
-    """Ask for SCHED_FIFO, which everything that the command starts inherits, and compute on one thread, unless told otherwise."""
+    """Ask for SCHED_FIFO, which everything that the command starts inherits, and have OpenBLAS compute on one thread, unless it is told otherwise."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
-        for name in _THREADS:
-            os.environ.setdefault(name, "1")
+        os.environ.setdefault(_THREADS, "1")
     except OSError as error:
         sys.stderr.write(f"the rig is scheduled as any other process, though launch.realtime is set: {error.strerror}\n")
         sys.stderr.flush()
