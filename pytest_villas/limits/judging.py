@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +32,10 @@ class Measured(Protocol):
     @property
     def fidelity(self) -> Fidelity:
         """How the response compares, by channel."""
+
+    @property
+    def runs(self) -> Sequence[Measured]:
+        """Each of them."""
 
     @property
     def limits(self) -> Mapping[str, Any]:
@@ -83,6 +87,13 @@ def _verdicts(run: Measured, limits: Mapping[str, Any]) -> Iterator[tuple[str, V
                 continue
             applied[pattern, limit] = True
             yield from ((limit, verdict) for verdict in _held(limit, fidelity, value, f"fidelity {channel} {limit}"))
+    unanswered = {signal.name: signal for each in run.runs for signal in each.fidelity.unanswered}
+    for signal in unanswered.values():
+        for limit, (pattern, value) in _of_channel(limits, signal.name, {}).items():
+            if value is False or (signal.type.value not in KINDS[limit].of and pattern != signal.name):
+                continue
+            applied[pattern, limit] = True
+            yield limit, _unmeasured(f"fidelity {signal.name} {limit}", _why_unanswered(signal.name, limit, channels))
     for (pattern, limit), found in applied.items():
         if not found:
             yield limit, _unmeasured(f"{pattern} {limit}".strip(), _why_nothing(pattern, limit, channels))
@@ -114,6 +125,13 @@ def _unmeasured(what: str, why: str) -> Verdict:
     from pytest_villas.measure.verdict import Outcome, Verdict  # noqa: PLC0415 - as above
 
     return Verdict(Outcome.INCONCLUSIVE, f"limit {what}", 0, "<=", why=f"it could not be measured: {why}")
+
+
+def _why_unanswered(name: str, limit: str, channels: Mapping[str, Any]) -> str:
+    return (
+        f"the reference has {name!r} and the response has not{nearest(name, channels)}: leave it out of the reference, or say "
+        f"`{limit} = false` in [limits.{name!r}]"
+    )
 
 
 def _why_nothing(pattern: str, limit: str, channels: Mapping[str, Any]) -> str:

@@ -52,6 +52,11 @@ class Matching:
     warm_up: int = 0
     cool_down: int = 0
 
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The signals that carry numbers to match by, and nothing to compare."""
+        return tuple(filter(None, (self.tag, self.step, *self.history)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:

@@ -82,6 +82,8 @@ def run_record(run: Run, *, test: str, number_in_test: int, identity: str, root:
         floor_note=run.floor.note,
         jitter=_sure(latency.jitter),
         channels=[_channel(channel) for channel in run.fidelity.channels],
+        unanswered=[signal.name for signal in run.fidelity.unanswered],
+        unexpected=list(run.fidelity.unexpected),
         note=latency.note,
         stamp=run.capture.stamp,
         scheduling=run.capture.scheduling,

@@ -97,6 +97,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
             says how it was measured, or why not.
         jitter: [RFC 3550], ns.
         channels: worst first.
+        unanswered, unexpected: signals that the reference, or the response, has alone, so that nothing was compared.
         verdicts: what was asked of it.
         note: what was left out of the latency.
         stamp: who stamped the arrivals; `scheduling`: what the operating system granted.
@@ -125,6 +126,8 @@ class RunRecord(Record, frozen=True, kw_only=True):
     wire_faults: dict[str, int] = {}
     jitter: Number = None
     channels: list[ChannelRecord] = []
+    unanswered: list[str] = []
+    unexpected: list[str] = []
     verdicts: list[VerdictRecord] = []
     note: str = ""
     stamp: str = ""

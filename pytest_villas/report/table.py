@@ -25,7 +25,7 @@ def block(test: TestRecord, run: RunRecord) -> list[str]:
         f"  delivery  {_delivery(run)}",
         *_latency(run),
         *_wire(run),
-        f"  fidelity  {_fidelity(run)}",
+        *_fidelity(run),
         *limits(run.verdicts),
         *([f"  impaired  {run.impaired}"] if run.impaired else []),
         f"  capture   {f'not stored: {run.unstored}' if run.unstored else run.folder}",
@@ -180,11 +180,17 @@ def _wire(run: RunRecord) -> list[str]:
     return lines
 
 
-def _fidelity(run: RunRecord) -> str:
+def _fidelity(run: RunRecord) -> list[str]:
     parts = [f"{channel.name} {_told(channel.nrmse, '1')}" for channel in run.channels if channel.type in {"float", "complex"}]
-    if not parts:
-        return "no channel can be compared"
-    return f"nrmse, worst first: {', '.join(parts[:_CHANNELS])}{', ...' if len(parts) > _CHANNELS else ''}"
+    shown = f"nrmse, worst first: {_some(parts)}" if parts else "no channel can be compared"
+    lines = [f"  fidelity  {shown}"]
+    for side, alone in (("reference", run.unanswered), ("response", run.unexpected)):
+        lines += _wrapped(f"in the {side} alone, not compared: {_some(alone)}") if alone else []
+    return lines
+
+
+def _some(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:_CHANNELS])}{', ...' if len(parts) > _CHANNELS else ''}"
 
 
 def _ns(value: Number) -> str:

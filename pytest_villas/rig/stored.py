@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -172,6 +173,8 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         if reference is not None and (unlike := differ(reference, measured.stimulus)):
             raise SignalError(unlike)
         similarity = _compared(measured.stimulus if reference is None else reference, measured)
+        if reference is None:  # a stimulus does not say what comes back of it
+            similarity = replace(similarity, unanswered=())
     return Run(
         rig=kept.rig,
         stimulus=measured.stimulus,
@@ -180,7 +183,11 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         delivery=measured.delivery,
         latency=measured.latency,
         wire=measured.wire,
-        fidelity=similarity,
+        fidelity=replace(
+            similarity,
+            unanswered=tuple(signal for signal in similarity.unanswered if signal.name not in how.carriers),
+            unexpected=tuple(name for name in similarity.unexpected if name not in how.carriers),
+        ),
         capture=exchange.capture,
         floor=floor,
         folder=exchange.folder,
@@ -202,7 +209,7 @@ def _against_model(exchange: Exchange, measured: Timed, how: Matching, model: Mo
     _, first = np.unique(steps[usable], return_index=True)
     rows = usable[first]
     if not rows.size:  # nothing to compare, and nothing that a model could be given
-        nothing = response[:0].select([name for name in response.names if name not in (how.tag, how.step, *how.history)])
+        nothing = response[:0].select([name for name in response.names if name not in how.carriers])
         return fidelity(nothing, nothing, match=([], []))
     took = applied(sent, taken[rows], steps[rows], [tags(response, name)[rows] for name in how.history])
     reference = compute(took.inputs)

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from limits.made_up import T, run, wave
+from limits.made_up import START, T, run, wave
 
+from pytest_villas import Samples
 from pytest_villas.errors import ConfigError, LimitsNotKept
 from pytest_villas.limits import KINDS
-from pytest_villas.measure import Outcome
+from pytest_villas.measure import Outcome, fidelity
 from pytest_villas.replay.runs import Runs
 from pytest_villas.units import ms, us
 
 RNG = np.random.default_rng(1)
+NUMBERS = np.arange(T.size)
 NOISE = RNG.normal(0, 1, T.size)
 SWITCH = (T % 0.5) >= 0.25
 RISE = np.where(T < 0.5, 0.0, 1 - np.exp(-np.maximum(T - 0.5, 0) / 0.01))
@@ -164,6 +166,29 @@ def test_what_cannot_be_measured_is_not_passed(limits: Any, why: str) -> None:
         run(THREE).check(**limits)
     assert not caught.value.failed
     assert why in str(caught.value)
+
+
+def test_a_limit_on_all_channels_is_not_passed_by_a_response_that_lacks_one_of_them() -> None:
+    lacking = {name: column for name, column in THREE.items() if name not in {"i_a", "on"}}
+    found = run(THREE, lacking | {"i_b": THREE["i_a"]})
+    open_ones = {verdict.what: verdict.why for verdict in found.judge(nrmse=0.01, gain_error=0.01) if not verdict}
+    assert list(open_ones) == ["limit fidelity i_a nrmse", "limit fidelity i_a gain_error", "limit fidelity on nrmse"]
+    assert all("and the response has not, " in why for why in open_ones.values())
+    assert all(found.judge(nrmse=0.01, **{"i_*": {"nrmse": False}, "on": {"nrmse": False}}))
+    assert all(found.judge(**{"v_*": {"nrmse": 0.01}})), "nothing was asked of it"
+    assert all(Runs(runs=(found, found)).judge(**{"v_*": {"nrmse": 0.01}}))
+    assert not all(Runs(runs=(found, found)).judge(nrmse=0.01))
+    assert not all(Runs(runs=(found, run(lacking))).judge(nrmse=0.01)), "in a run of which nothing came back nobody asked"
+    # that it is not asked for leaves open what was asked of all channels, of which none fits
+    assert not all(run({"n": NUMBERS, "x": wave()}, {"n": NUMBERS}).judge(gain_error=0.01, x={"gain_error": False}, nrmse=0.01))
+
+
+def test_a_signal_of_which_no_sample_carries_a_value_is_none_that_came() -> None:
+    padded = Samples({"v": wave(), "w": wave()}, origin=START + np.arange(T.size) * ms, length=np.ones(T.size, np.int64))
+    given = Samples({"v": wave()}, origin=padded.origin)
+    pairs = np.arange(T.size), np.arange(T.size)
+    assert fidelity(given, padded, match=pairs).unexpected == ()
+    assert fidelity(padded, given, match=pairs).unanswered == ()
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.of])

@@ -197,6 +197,6 @@ def test_channels_that_not_all_runs_have_are_said_to_be_missing() -> None:
     with pytest.raises(TypeError, match="elements: "):
         list(Each([lacking, good]))
     with pytest.raises(TypeError, match="truth: "):
-        bool(Each([lacking, good]).absent)
+        bool(Each([lacking, good]).unanswered)
     with pytest.raises(TypeError, match="whether 'b' is there: False, True"):
         assert "b" in Each([lacking, good])

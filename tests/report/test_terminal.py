@@ -80,6 +80,22 @@ def test_quiet_means_a_line_a_run(project: pytest.Pytester) -> None:
     assert all("0 lost, p99 " in line for line in lines)
 
 
+def test_signals_that_one_side_alone_has_are_named_for_nothing_was_compared(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from pytest_villas import Samples, generate
+
+        def test_it(rig):
+            stimulus = generate.three_phase(rate=500, duration=0.6)
+            reference = Samples({name if name != "vc" else "v_c": stimulus[name] for name in stimulus.names})
+            assert rig.replay(stimulus, reference=reference).fidelity["va"].nrmse < 0.01
+    """)
+    result = pytester.runpytest_subprocess("--rig=loopback")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [" * in the reference alone, not compared: v_c", " * in the response alone, not compared: vc, fault"]
+    )
+
+
 def test_a_session_without_runs_says_nothing(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("-k", "without")
     result.stdout.no_fnmatch_line("*= runs =*")

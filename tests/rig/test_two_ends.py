@@ -154,7 +154,7 @@ def rig_pids(folder: Path) -> list[int]:
 def test_a_rig_that_is_killed_is_a_broken_rig_with_what_was_captured(pytester: pytest.Pytester, source: str) -> None:
     put(pytester.path, source, count=10_000)
     process = start(pytester.path)
-    assert wait_until(lambda: replay_runs(pytester.path), 60)
+    assert wait_until(lambda: replay_runs(pytester.path), 60), (pytester.path / "output").read_text()
     os.kill(rig_pids(pytester.path)[0], signal.SIGKILL)
     assert process.wait(20) == 10, "the exit status for a broken rig"
     output = (pytester.path / "output").read_text()
@@ -169,7 +169,7 @@ def test_a_rig_that_is_killed_is_a_broken_rig_with_what_was_captured(pytester: p
 def test_nothing_is_left_behind_when_pytest_is_killed(pytester: pytest.Pytester, source: str) -> None:
     put(pytester.path, source, count=10_000)
     process = start(pytester.path)
-    assert wait_until(lambda: replay_runs(pytester.path), 60)
+    assert wait_until(lambda: replay_runs(pytester.path), 60), (pytester.path / "output").read_text()
     assert len(standing_in(pytester.path)) >= 4, "pytest, the worker, the supervisor and the rig"
     process.kill()
     process.wait()

@@ -19,6 +19,7 @@ from pytest_villas.measure.waveforms.waveform import Timing, timings
 from pytest_villas.samples import NO_TIME, Int64s, Samples
 
 Search = tuple[float, float] | None
+_MOST_LATE: Final = 0.1  # of the samples of a stream: where more came in one go with others, stamps do not tell when each was
 _EVER: Final = NO_TIME, int(np.iinfo(np.int64).max)
 
 
@@ -150,12 +151,24 @@ def compare_times(
         return Comparison(_nothing(reference, response), None, None, nothing, tuple(nothing for _ in groups), why, stamps)
     base = int(stamps[0][0])
     sent, received = time_base(stamps[0], base), time_base(stamps[1][order], base)
+    why = _bursts("reference", sent) or _bursts("response", received)
+    if why:
+        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
+        return Comparison(_nothing(reference, response), sent, received, nothing, tuple(nothing for _ in groups), why, stamps)
     joint, each = timings(sent, rows[0], received, rows[1][:, order], search, groups)
     if joint.delay.status != "ok":
         why = f"{joint.delay.status}: {joint.delay.reason}"
         return Comparison(_nothing(reference, response), sent, received, joint, each, why, stamps)
     aligned = align_waveforms(reference, sent, received, order, joint.at(received.t), stamps[0])
     return Comparison(aligned, sent, received, joint, each, "", stamps)
+
+
+def _bursts(side: str, times: TimeBase) -> str:
+    """Say so where the samples of a stream came in bursts; else nothing."""
+    late = int(np.count_nonzero(times.late))
+    if late <= _MOST_LATE * times.t.size:
+        return ""
+    return f"{side}: {late} of {times.t.size} samples came in one go with the next one: their stamps do not tell when each was"
 
 
 def _present(first: Int64s, second: Int64s) -> Int64s:

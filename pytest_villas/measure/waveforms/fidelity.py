@@ -21,7 +21,7 @@ from pytest_villas.measure.waveforms.place import Bools, Place, ranges
 from pytest_villas.measure.waveforms.resample import interpolate, interpolation_error, slope_of
 from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.measure.waveforms.waveform import Timing
-from pytest_villas.samples import Column, Int64s, Samples, SignalType
+from pytest_villas.samples import Column, Int64s, Samples, Signal, SignalType
 from pytest_villas.units import seconds
 
 _FEWEST: Final = 8  # values that a gain and an offset are fitted to at least: fewer agree by chance
@@ -39,7 +39,8 @@ class Fidelity(Mapping[str, ChannelFidelity]):
         compared: samples of the reference with which something was compared, of `total`.
         missing: int64 indices of the others.
         extra: samples of the response that belong to no sample of the reference.
-        absent: names of signals that only one side has and that were not asked for.
+        unanswered: signals of the reference that the response does not have, where no channels were asked for.
+        unexpected: names of signals of the response that the reference does not have, likewise.
     """
 
     channels: tuple[ChannelFidelity, ...]
@@ -48,7 +49,8 @@ class Fidelity(Mapping[str, ChannelFidelity]):
     total: int
     missing: Int64s = field(repr=False)
     extra: int
-    absent: tuple[str, ...] = ()
+    unanswered: tuple[Signal, ...] = ()
+    unexpected: tuple[str, ...] = ()
 
     @property
     def compared(self) -> int:
@@ -108,7 +110,6 @@ def fidelity(
     Raises SignalError for channels that one side does not have, or has twice, no channel in common, and pairs that do not fit.
     """
     names = _names(reference, response, channels)
-    absent = () if channels is not None else tuple(sorted(set(reference.names) ^ set(response.names)))
     stamps = stamps_of(reference, response, times)
     pairs = None if match is None else checked_pairs(match, reference, response)
     reach = None if search is None else (seconds(search[0]), seconds(search[1]))
@@ -117,13 +118,25 @@ def fidelity(
         rows = _carried(reference, response, name, pairs)
         together.setdefault(rows.tobytes(), (rows, []))[1].append(name)
     parts = [
-        _fidelity(reference, *_only(rows, response, stamps, pairs), of, reach, own_pace, doubt, absent)
-        for rows, of in together.values()
-    ] or [_fidelity(reference, response, stamps, pairs, [], reach, own_pace, doubt, absent)]
+        _fidelity(reference, *_only(rows, response, stamps, pairs), of, reach, own_pace, doubt) for rows, of in together.values()
+    ] or [_fidelity(reference, response, stamps, pairs, [], reach, own_pace, doubt)]
     # what was compared of the most complete channels was compared at all
     fullest = min(parts, key=lambda part: part.missing.size)
     judged = sorted((channel for part in parts for channel in part.channels), key=lambda channel: -channel.badness)
-    return replace(fullest, channels=tuple(judged))
+    if channels is not None:
+        return replace(fullest, channels=tuple(judged))
+    return replace(
+        fullest,
+        channels=tuple(judged),
+        unanswered=_alone(reference, response),
+        unexpected=tuple(signal.name for signal in _alone(response, reference)),
+    )
+
+
+def _alone(samples: Samples, other: Samples) -> tuple[Signal, ...]:
+    """Return the signals of which samples carry a value, and that the other side does not have."""
+    longest = int(samples.length.max(initial=0)) if len(samples) else len(samples.signals)
+    return tuple(signal for signal in samples.signals[:longest] if signal.name not in other.names)
 
 
 def _carried(reference: Samples, response: Samples, name: str, pairs: tuple[Int64s, Int64s] | None) -> Bools:
@@ -162,7 +175,6 @@ def _fidelity(
     search: tuple[float, float] | None,
     own_pace: bool,
     doubt: str,
-    absent: tuple[str, ...],
 ) -> Fidelity:
     """Compare channels that all samples of the response have."""
     numeric = [name for name in names if _is_numeric(reference[name]) and reference[name].dtype == response[name].dtype]
@@ -185,7 +197,7 @@ def _fidelity(
         judged.append(ChannelFidelity(name, kind, nrmse, gain, offset, lag, growth, *found[5:], *pair, side, doubt))
     delay, drift = _timing_estimates("fidelity", side.joint, len(response))
     aligned = side.aligned
-    return Fidelity(tuple(judged), delay, drift, aligned.total, aligned.missing, aligned.extra, absent)
+    return Fidelity(tuple(judged), delay, drift, aligned.total, aligned.missing, aligned.extra)
 
 
 _Estimates: TypeAlias = tuple[Estimate, Estimate, Estimate, Estimate, Estimate, Place | None, float]
@@ -212,7 +224,7 @@ def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: T
             ("not_finite", "the reference has values that are not finite") if count else ("empty", "nothing was compared")
         )
         return *_unknown(what, status, why), *timed, None, math.inf
-    floor = _floor(x, side)
+    floor, given = _floor(x, side), x
     if aligned.matched:
         x = x[:, aligned.reference]
     elif side.sent is not None:
@@ -236,7 +248,8 @@ def _numeric(name: str, pair: tuple[Column, Column], side: Comparison, timing: T
         f"{what} nrmse", fit.nrmse, n=count, floor=_FLOORS * floor if floor else None, status=shape[0], why=shape[1],
         interval=(low, fit.nrmse) if floor else None,
     )  # fmt: skip
-    gain = Estimate(f"{what} gain", fit.gain, u=fit.gain_u, n=count, status=scaled[0], why=scaled[1])
+    gain_u = math.hypot(fit.gain_u, fit.gain * _blur(given, fit.signal, side))
+    gain = Estimate(f"{what} gain", fit.gain, u=gain_u, n=count, status=scaled[0], why=scaled[1])
     level = float(fit.offset[0]) if len(fit.offset) == 1 else float(np.hypot(*fit.offset))
     unit = ""  # a quantity of the signal's own unit: text limits need none
     offset = Estimate(f"{what} offset", level, unit, u=fit.offset_u, n=count, status=status, why=why)
@@ -290,6 +303,15 @@ def _floor(x: Floats, side: Comparison) -> float:
     scale = float(np.abs(x).max()) or 1.0
     parts = [math.hypot(interpolation_error(side.sent, row), slope_of(side.sent, row) * jitter) for row in x / scale]
     return math.hypot(*parts) * scale
+
+
+def _blur(x: Floats, signal: float, side: Comparison) -> float:
+    """Return the share by which a signal of that rms seems smaller where jitter of the response's stamps is not small beside its waves."""
+    if side.aligned.matched or side.sent is None or side.received is None or not signal:
+        return 0.0
+    scale = float(np.abs(x).max()) or 1.0
+    turned = [slope_of(side.sent, row / scale) * side.received.jitter * (scale / signal) for row in x]
+    return math.hypot(*turned) ** 2 / 2
 
 
 def _is_numeric(column: Column) -> bool:

@@ -13,7 +13,8 @@ from pytest_villas.measure.waveforms.shift import Floats
 from pytest_villas.samples import NO_TIME, Int64s
 
 _LOST: Final = 1.5  # periods between two samples above which one is missing
-_CROWDED: Final = 0.25  # of a period: samples closer than this came in one go, and a spline through them would swing
+_WAITED: Final = 1.1  # periods that a sample took at least ...
+_CROWDED: Final = 0.1  # ... and within which others came behind it, if they came in one go
 _UNIFORM: Final = 1e-4  # of a period: stamps this even need no resampling
 _PROBE: Final = 1 << 14  # samples on which the interpolation error is measured
 
@@ -30,6 +31,7 @@ class TimeBase:
         jitter: rms deviation in seconds from a regular grid, in which lost samples have their places.
         hole: seconds between two samples above which one is missing.
         uniform: whether the samples are on such a grid without holes.
+        late: shape (n,), whether a sample was held up and came in one go with the next one, so that its time is not its own.
     """
 
     t: Floats
@@ -38,6 +40,7 @@ class TimeBase:
     jitter: float
     hole: float
     uniform: bool
+    late: Bools
 
     def covers(self, t: Floats) -> Bools:
         """Say for each time whether it is inside of the stream and of no hole in it."""
@@ -55,7 +58,7 @@ def time_base(stamps: Int64s, base: int) -> TimeBase:
     """Make a time base of increasing stamps in ns; the period is NaN where there are fewer than two."""
     t = (stamps - np.int64(base)) / 1e9
     if t.size < 2:
-        return TimeBase(t, base, math.nan, 0.0, math.inf, uniform=False)
+        return TimeBase(t, base, math.nan, 0.0, math.inf, uniform=False, late=np.zeros(t.size, np.bool_))
     steps = np.diff(t)
     mean = float(t[-1] - t[0]) / steps.size
     period = float(np.median(steps))
@@ -63,21 +66,35 @@ def time_base(stamps: Int64s, base: int) -> TimeBase:
         period = mean  # bursts: the median is the time between two samples of one message
     # jitter makes steps long and short alike, a loss makes few of them very long: the median deviation tells the former
     hole = _LOST * period + 4 * 1.4826 * float(np.median(np.abs(steps - period)))
-    places = np.where(steps > hole, np.maximum(np.rint(steps / period) - _held(steps < _CROWDED * period), 1), 1.0)
+    behind = _came_behind(np.concatenate([[math.inf], steps]), period)
+    places = np.where(steps > hole, np.maximum(np.rint(steps / period) - behind[1:], 1), 1.0)
     index = np.concatenate([[0.0], np.cumsum(places)])
     slope, first = np.polyfit(index, t, 1) if t.size > 2 else (mean, float(t[0]))
-    late = t - first - index * slope
-    even = index[-1] == steps.size and bool(np.abs(late).max() <= max(1.5e-9, _UNIFORM * period))
-    jitter = float(np.sqrt(np.mean(late**2)))
-    return TimeBase(t, base, mean if even else float(slope), jitter, hole, uniform=even)
+    off = t - first - index * slope
+    even = index[-1] == steps.size and bool(np.abs(off).max() <= max(1.5e-9, _UNIFORM * period))
+    jitter = float(np.sqrt(np.mean(off**2)))
+    # of those that came in one go the last one is on time
+    waited = np.flatnonzero(behind)
+    edges = np.zeros(t.size, np.int64)
+    edges[waited] += 1
+    edges[waited + behind[waited]] -= 1
+    late = np.cumsum(edges) > 0
+    return TimeBase(t, base, mean if even else float(slope), jitter, hole, uniform=even, late=late)
 
 
-def _held(crowded: Bools) -> Int64s:
-    """Return how many crowded steps follow each step: samples that were held up in it, and are not missing."""
+def _came_behind(steps: Floats, period: float) -> Int64s:
+    """Return how many samples came in one go behind each one.
+
+    Args:
+        steps: how long after the one before each sample came, shape (n,). What is dense after steps of a usual length is no crowd.
+        period: the usual length.
+    """
+    crowded = steps < _CROWDED * period
     others = np.append(np.flatnonzero(~crowded), crowded.size)
     index = np.arange(crowded.size)
-    held: Int64s = others[np.searchsorted(others, index, side="right")] - index - 1
-    return held
+    behind: Int64s = others[np.searchsorted(others, index, side="right")] - index - 1
+    behind[steps < _WAITED * period] = 0
+    return behind
 
 
 def in_order(stamps: Int64s) -> tuple[Int64s, str]:
@@ -95,37 +112,23 @@ def in_order(stamps: Int64s) -> tuple[Int64s, str]:
 def interpolate(base: TimeBase, values: Floats, t: Floats) -> Floats:
     """Read values, shape (n,), at other times (seconds since the same base) with a cubic spline.
 
-    Inside of holes, between samples that came in one go, and beyond the ends a straight line is drawn and the end values
-    are held: a spline would swing.
+    Inside of holes, around samples that were held up, and beyond the ends a straight line is drawn and the end values are
+    held: a spline would swing.
     """
-    spread = _spread(base)
-    if np.count_nonzero(spread) < 4:
+    on_time = ~base.late
+    if np.count_nonzero(on_time) < 4:
         return np.asarray(np.interp(t, base.t, values))
     from scipy.interpolate import CubicSpline  # noqa: PLC0415 - half a second to import, and few runs need it
 
     scale = float(np.abs(values).max()) or 1.0  # third differences over steps of microseconds overflow otherwise
-    smooth = scale * np.asarray(CubicSpline(base.t[spread], values[spread] / scale)(t), np.float64)
+    smooth = scale * np.asarray(CubicSpline(base.t[on_time], values[on_time] / scale)(t), np.float64)
     rough = ~base.covers(t)
-    if not spread.all():
+    if base.late.any():
         after = np.clip(np.searchsorted(base.t, t), 1, base.t.size - 1)
-        rough |= ~(spread[after] & spread[after - 1])
+        rough |= base.late[after] | base.late[after - 1]
     if rough.any():
         smooth[rough] = np.interp(t[rough], base.t, values)
     return smooth
-
-
-def _spread(base: TimeBase) -> Bools:
-    """Say for each sample whether it came so long after the last such one that a spline may go through both: shape (n,)."""
-    least = _CROWDED * base.period
-    kept = np.ones(base.t.size, np.bool_)
-    if base.uniform:
-        return kept
-    last = -math.inf
-    for at in np.flatnonzero(np.diff(base.t) < least) + 1:
-        if kept[at - 1]:
-            last = base.t[at - 1]
-        kept[at] = base.t[at] - last >= least
-    return kept
 
 
 def on_grid(base: TimeBase, values: Floats, first: float, period: float, count: int) -> Floats:
@@ -140,11 +143,10 @@ def interpolation_error(base: TimeBase, values: Floats) -> float:
     Every other sample is left out and predicted from the rest. The error at the full rate is smaller by the same
     factor as that error is smaller than the one with every fourth sample kept: 16 for smooth signals, 1 for noise.
     """
-    spread = _spread(base)
-    if np.count_nonzero(spread) < 32:
-        return math.inf
-    t, values = base.t[spread], values[spread]
+    t, values = base.t[~base.late], values[~base.late]
     count = min(t.size, _PROBE)
+    if count < 32:
+        return math.inf
     start = _busiest(values, count)
     t, v = t[start : start + count], values[start : start + count]
     half, quarter = _left_out(t, v, 2), _left_out(t, v, 4)
@@ -154,9 +156,10 @@ def interpolation_error(base: TimeBase, values: Floats) -> float:
 
 def slope_of(base: TimeBase, values: Floats) -> float:
     """Return the rms slope, in units of the values a second: what a jitter of the stamps is worth."""
-    if base.t.size < 2:
+    t, values = base.t[~base.late], values[~base.late]
+    if t.size < 2:
         return 0.0
-    return float(np.sqrt(np.mean((np.diff(values) / np.diff(base.t)) ** 2)))
+    return float(np.sqrt(np.mean((np.diff(values) / np.diff(t)) ** 2)))
 
 
 def _left_out(t: Floats, v: Floats, step: int) -> float:
