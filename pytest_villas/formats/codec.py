@@ -90,11 +90,11 @@ class MessageCodec(ABC):
     def _read(self, payloads: Messages) -> Batch:
         """Read at least one payload; DecodeError where any of them is broken."""
 
-    def _write_one(self, samples: Samples) -> bytes | None:  # noqa: ARG002
+    def _write_one(self, samples: Samples) -> bytes | None:  # noqa: ARG002 - by default there is no shorter way
         """Write a single sample, or None where `_write` has to: a format may have a shorter way for one."""
         return None
 
-    def _read_one(self, payload: bytes) -> Samples | None:  # noqa: ARG002
+    def _read_one(self, payload: bytes) -> Samples | None:  # noqa: ARG002 - as above
         """Read a message with a single sample, or None where `_read` has to."""
         return None
 

@@ -185,7 +185,7 @@ class NanomsgLink:
         """Return how many connections are gone; NNG says nothing else."""
         return {"gone": len(self._gone_unsent) + len(self._gone_received)}
 
-    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002 - nobody knows them, whatever it was
         """Return nothing: the network does not say."""
         return
 

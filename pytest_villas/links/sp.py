@@ -127,7 +127,7 @@ class SpLink:
         """Return the counts of `faults` by name."""
         return asdict(self._faults)
 
-    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002
+    def wire_times(self, sent: Sequence[bytes], received: Sequence[bytes]) -> None:  # noqa: ARG002 - nobody knows them, whatever it was
         """Return nothing: the network does not say."""
         return
 

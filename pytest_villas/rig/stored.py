@@ -148,7 +148,7 @@ def load(folder: Path) -> Run:
     rejected = tuple(Rejection(index, reason) for index, reason in kept.rejected)
     exchange = Exchange(stimulus, kept.lead, capture.sent, response, rejected, capture, folder)
     if "impaired" in kept.about:
-        exchange = parse(kept.about["impaired"]).keeping(kept.match.tag, kept.match.step, *kept.match.history)(exchange)
+        exchange = parse(kept.about["impaired"]).keeping(*kept.matching().carriers)(exchange)
     given = _recording(folder / REFERENCE) if kept.reference == "given" else None
     return measure(exchange, kept, Floor.load(folder), given, lambda _: _recording(folder / REFERENCE))
 
@@ -173,8 +173,7 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         if reference is not None and (unlike := differ(reference, measured.stimulus)):
             raise SignalError(unlike)
         similarity = _compared(measured.stimulus if reference is None else reference, measured)
-        if reference is None:  # a stimulus does not say what comes back of it
-            similarity = replace(similarity, unanswered=())
+    claims = kept.reference == "model" or reference is not None  # a stimulus does not say what comes back of it
     return Run(
         rig=kept.rig,
         stimulus=measured.stimulus,
@@ -185,7 +184,7 @@ def measure(exchange: Exchange, kept: Stored, floor: Floor, reference: Samples |
         wire=measured.wire,
         fidelity=replace(
             similarity,
-            unanswered=tuple(signal for signal in similarity.unanswered if signal.name not in how.carriers),
+            unanswered=tuple(signal for signal in similarity.unanswered if claims and signal.name not in how.carriers),
             unexpected=tuple(name for name in similarity.unexpected if name not in how.carriers),
         ),
         capture=exchange.capture,

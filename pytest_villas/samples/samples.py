@@ -185,8 +185,10 @@ class Samples:
         floats, wholes = np.frombuffer(numbers), np.frombuffer(numbers, _INT64)
         columns = cut(floats)
         if integers:
-            both = cut(wholes)
-            columns = tuple([both[i] if i in integers else column for i, column in enumerate(columns)])
+            mixed = list(columns)
+            for i in integers:
+                mixed[i] = wholes[i + 2 : i + 3]
+            columns = tuple(mixed)
         one = object.__new__(cls)
         one.signals, one.columns = signals, columns
         one.origin, one.sequence = wholes[:1], wholes[1:2]

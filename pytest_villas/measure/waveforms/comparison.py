@@ -122,8 +122,7 @@ def compare_pairs(
     aligned = align_pairs(reference, response, pairs, stamps[0], base)
     if why or not np.array_equal(order, np.arange(order.size)):
         why = why or "the time stamps of the reference do not increase"
-        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
-        return Comparison(aligned, None, None, nothing, tuple(nothing for _ in groups), why, stamps)
+        return _untimed(aligned, groups, why, stamps)
     # a sample that was answered twice has one place on the time axis: the first answer takes it
     first = np.flatnonzero(np.diff(aligned.reference, prepend=-1))
     answered = aligned.reference[first]
@@ -146,21 +145,23 @@ def compare_times(
         sent_why = "they do not increase"
     why = f"reference: {sent_why}" if sent_why else f"response: {why}" if why else ""
     if why or not sent_order.size:
-        why = why or "the reference is empty"
-        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
-        return Comparison(_nothing(reference, response), None, None, nothing, tuple(nothing for _ in groups), why, stamps)
+        return _untimed(_nothing(reference, response), groups, why or "the reference is empty", stamps)
     base = int(stamps[0][0])
     sent, received = time_base(stamps[0], base), time_base(stamps[1][order], base)
-    why = _bursts("reference", sent) or _bursts("response", received)
-    if why:
-        nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
-        return Comparison(_nothing(reference, response), sent, received, nothing, tuple(nothing for _ in groups), why, stamps)
+    if why := _bursts("reference", sent) or _bursts("response", received):
+        return _untimed(_nothing(reference, response), groups, why, stamps)
     joint, each = timings(sent, rows[0], received, rows[1][:, order], search, groups)
     if joint.delay.status != "ok":
         why = f"{joint.delay.status}: {joint.delay.reason}"
         return Comparison(_nothing(reference, response), sent, received, joint, each, why, stamps)
     aligned = align_waveforms(reference, sent, received, order, joint.at(received.t), stamps[0])
     return Comparison(aligned, sent, received, joint, each, "", stamps)
+
+
+def _untimed(aligned: Aligned, groups: Sequence[slice], why: str, stamps: tuple[Int64s, Int64s]) -> Comparison:
+    """Return a comparison of which nothing can be said that needs time."""
+    nothing = Timing(Delay("no_information", reason=why), why_no_drift=why)
+    return Comparison(aligned, None, None, nothing, tuple(nothing for _ in groups), why, stamps)
 
 
 def _bursts(side: str, times: TimeBase) -> str:

@@ -89,11 +89,12 @@ def _came_behind(steps: Floats, period: float) -> Int64s:
         steps: how long after the one before each sample came, shape (n,). What is dense after steps of a usual length is no crowd.
         period: the usual length.
     """
+    behind = np.zeros(steps.size, np.int64)
     crowded = steps < _CROWDED * period
-    others = np.append(np.flatnonzero(~crowded), crowded.size)
-    index = np.arange(crowded.size)
-    behind: Int64s = others[np.searchsorted(others, index, side="right")] - index - 1
-    behind[steps < _WAITED * period] = 0
+    if crowded.any():
+        waited = np.flatnonzero(steps >= _WAITED * period)
+        others = np.append(np.flatnonzero(~crowded), crowded.size)
+        behind[waited] = others[np.searchsorted(others, waited, side="right")] - waited - 1
     return behind
 
 
